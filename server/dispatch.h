@@ -1,0 +1,37 @@
+/* dispatch.h: from a request's key to its handler, and the list of APIs that this server serves.
+ *
+ * SRV_HANDLERS is the one place where an API is switched on: a row here, a handler in handle_<family>.c. ApiVersions
+ * answers exactly these rows, with the version ranges of the schemas (proto/schema).
+ * Threads: srv_dispatch runs on the request's loop. */
+#ifndef SRV_DISPATCH_H
+#define SRV_DISPATCH_H
+
+#include "server/request.h"
+
+/* XX(ENUM of proto_api, message name): the handler is srv_handle_<name>. */
+#define SRV_HANDLERS(XX)                                                                           \
+    XX(PRODUCE, produce)                                                                           \
+    XX(FETCH, fetch)                                                                               \
+    XX(LIST_OFFSETS, list_offsets)                                                                 \
+    XX(METADATA, metadata)                                                                         \
+    XX(API_VERSIONS, api_versions)                                                                 \
+    XX(CREATE_TOPICS, create_topics)                                                               \
+    XX(DELETE_TOPICS, delete_topics)                                                               \
+    XX(DELETE_RECORDS, delete_records)                                                             \
+    XX(OFFSET_FOR_LEADER_EPOCH, offset_for_leader_epoch)                                           \
+    XX(DESCRIBE_CONFIGS, describe_configs)                                                         \
+    XX(ALTER_CONFIGS, alter_configs)                                                               \
+    XX(INCREMENTAL_ALTER_CONFIGS, incremental_alter_configs)                                       \
+    XX(DESCRIBE_LOG_DIRS, describe_log_dirs)                                                       \
+    XX(CREATE_PARTITIONS, create_partitions)                                                       \
+    XX(DESCRIBE_CLUSTER, describe_cluster)                                                         \
+    XX(DESCRIBE_TOPIC_PARTITIONS, describe_topic_partitions)
+
+/* Each handler: int srv_handle_x(struct srv_request *req, const struct proto_x_request *in, struct proto_x_response *ret).
+ * Declared by dispatch.c from the list above; `in` may be changed in place only where its header says so (Produce). */
+
+/* Decode the frame, call the handler, queue the answer (or leave the request parked). Malformed bytes, or a key or version
+ * that is not served: the connection is closed with one line, as Kafka does (ApiVersions alone answers 35). */
+void srv_dispatch(struct srv_request *req);
+
+#endif

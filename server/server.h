@@ -1,0 +1,55 @@
+/* server.h: one running server and its parts; made by srv_server_start, ended by srv_server_stop.
+ *
+ * A plain struct, because the parts are few and each has its own header. main.c (or a test) fills the options; nothing in
+ * the server is global.
+ * Threads: started and stopped by the main thread; the parts are constant in between. */
+#ifndef SRV_SERVER_H
+#define SRV_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/file_ops.h"
+
+struct log_store;
+struct meta_store;
+struct srv_config;
+struct srv_http;
+struct srv_listener;
+struct srv_loop;
+struct srv_metrics;
+struct srv_topics;
+
+struct srv_server_options {
+    struct srv_config *config;      /* loaded and checked; borrowed for the server's life */
+    const struct lt_file_ops *ops;  /* tests: faults; otherwise lt_file_ops_real() */
+    const struct lt_clock *clock;
+    bool ack_before_flush;          /* tests only: the broken order that the power-cut check must catch */
+};
+
+struct srv_server {
+    struct srv_server_options options;
+    struct srv_config *config;
+    struct meta_store *meta;
+    struct log_store *store;
+    struct srv_topics *topics;
+    struct srv_metrics *metrics;
+    struct srv_http *http;          /* NULL: http.listeners is empty */
+    struct srv_loop **loops;
+    size_t loop_count;
+    struct srv_listener **listeners;
+    size_t listener_count;
+};
+
+/* Open the data, recover, listen. On return 0 the server answers on all its listeners. */
+int srv_server_start(const struct srv_server_options *options, struct srv_server **ret_server, struct leat_error **reterr);
+
+/* Stop accepting, answer what is in flight (at most shutdown.timeout.ms), flush, write the clean marker, free. */
+int srv_server_stop(struct srv_server *server, struct leat_error **reterr);
+
+/* Addresses that answer, "127.0.0.1:9092", as bound (port 0 resolved). Borrowed. */
+size_t srv_server_addresses(const struct srv_server *server, const char **ret_addresses, size_t count_max);
+
+#endif
