@@ -2,7 +2,8 @@
  *
  * The store (store.c, flush.c, checkpoint.c, background work) opens, loads, flushes, checkpoints, trims and closes
  * partitions through these calls; partition.c and its neighbours (segment.c, append.c, read.c, recovery.c, retention.c)
- * implement them and never call the store, but for the three hooks in struct log_env.
+ * implement them and never call the store, but for the hooks in struct log_env. Two functions of the public headers
+ * need files of the directory and stand in store.c: log_partition_delete_records, log_partition_needs_epoch.
  *
  * Threads: per function. Lock order: partition mutex, then the store's own locks inside the hooks. */
 #ifndef LOG_PARTITION_IMPL_H
@@ -14,13 +15,21 @@
 #include "storage/partition.h"
 #include "storage/store.h"
 
-/* What a partition borrows from its store. Lives longer than every partition. */
+/* What a partition borrows from its store. One per partition (the store embeds it in its record of the partition), so a
+ * hook knows its partition from `env` alone. Lives until `freed` was called. */
 struct log_env {
     const struct lt_file_ops *ops;
     const struct lt_clock *clock;
     uint64_t unsynced_bytes_max;
-    /* The partition has bytes for the flusher (called with the partition mutex held; must only queue). */
+    /* Counted by the partition (relaxed), summed up by log_store_stats. */
+    _Atomic uint64_t appends, append_bytes, cold_reads;
+    /* The partition has bytes for the flusher (called with the partition mutex held; only queues). Durability disk:
+     * with the first append since the last flush began (more often does no harm). Durability memory: only when
+     * flush.messages is reached, and with the first append since the last flush while flush.ms is set; the flusher then
+     * asks log_partition_flush_due. */
     void (*dirty)(struct log_env *env, struct log_partition *part);
+    /* The last reference was returned and the struct is freed: nothing of the partition uses env any more. */
+    void (*freed)(struct log_env *env);
     /* Listener's `moved`, without locks held. */
     void (*moved)(struct log_env *env, struct log_partition *part);
     void (*event)(struct log_env *env, enum lt_diag_level level, const char *event, const char *text);
@@ -40,8 +49,13 @@ struct log_open_options {
     const struct log_config *config;
 };
 
-/* The struct only; touches no file. */
+/* The struct only; touches no file. The caller holds the first reference. */
 int log_partition_new(const struct log_open_options *options, struct log_partition **ret_part);
+struct log_env *log_partition_env(const struct log_partition *part);
+
+/* Offline for good, as after a failed write: the files of the whole directory failed. `why` is copied. Wakes waiters by
+ * env->moved; call without locks. The first failure of a partition stays. */
+void log_partition_fail(struct log_partition *part, const char *why);
 
 /* Make the directory and partition.metadata, synced (idempotent). */
 int log_partition_make_dir(struct log_partition *part, struct leat_error **reterr);
@@ -59,7 +73,8 @@ bool log_partition_was_cut(const struct log_partition *part); /* tail cut or ope
  * high watermark. *ret_bytes = bytes covered. On an error the partition is failed for good. The flusher calls `moved`. */
 int log_partition_flush(struct log_partition *part, uint64_t *ret_bytes);
 
-/* memory partitions: is a flush due by flush.messages / flush.ms? *ret_due_ms = monotonic time of the next one. */
+/* Is a flush due? Durability disk: whenever something is not flushed. Memory: by flush.messages / flush.ms; when false,
+ * *ret_due_ms = monotonic time at which the next one is due, INT64_MAX = none. */
 bool log_partition_flush_due(struct log_partition *part, int64_t now_mono_ms, int64_t *ret_due_ms);
 
 /* ---- checkpoint, retention, close (background thread) ---- */
@@ -79,13 +94,15 @@ int log_partition_retention_apply(struct log_partition *part);
 /* Unlink `.deleted` segments that are due and that no reader holds. Returns how many wait still. */
 size_t log_partition_reap(struct log_partition *part, bool now);
 
-/* Raise log start in memory (DeleteRecords); the store makes it durable, then removes segments in its own time. */
+/* Raise log start in memory (DeleteRecords; offset and errors as log_partition_delete_records); the store makes it
+ * durable and calls `moved`, then removes segments in its own time. */
 int log_partition_raise_log_start(struct log_partition *part, int64_t offset, int64_t *ret_log_start);
 
 /* Clean stop: flush, write indexes, cut files to their used size, close. `clean` false: close descriptors only. */
 int log_partition_close(struct log_partition *part, bool clean);
 
-/* Deletion: refuse all use from now on, wake whoever waits; rename the directory to <name>.<uuid>-delete. */
+/* Deletion: refuse all use from now on, wake whoever waits; rename the directory to <name>.<uuid>-delete (not synced; a
+ * directory that was never made gives an empty path). Waits for a flush of this partition that is under way. */
 int log_partition_mark_deleted(struct log_partition *part, char *ret_new_path, size_t path_size);
 
 void log_partition_count(const struct log_partition *part, size_t *ret_segments, size_t *ret_maps);
