@@ -1,11 +1,11 @@
 /* arena.h: memory that lives exactly as long as one request.
  *
- * Blocks are taken from lt_malloc and freed together. Other resources (a segment reference, a file) attach as hooks
- * and are released, last first, before the memory goes.
- * Threads: one at a time. */
+ * Blocks are taken from lt_malloc and freed together. Other resources (a segment reference, a file)
+ * attach as hooks and are released, last first, before the memory goes. Threads: one at a time. */
 #ifndef LT_ARENA_H
 #define LT_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,11 +23,14 @@ struct lt_arena {
     size_t allocated_max;          /* 0 = no limit; above it lt_arena_alloc returns NULL */
 };
 
-/* An empty arena allocates nothing. `allocated_max` bounds what a hostile frame can make it take; 0 = no bound. */
+/* An empty arena allocates nothing. `allocated_max` bounds what a hostile frame can make it take; 0
+ * = no bound. */
 void lt_arena_init(struct lt_arena *arena, size_t allocated_max);
-void lt_arena_release(struct lt_arena *arena); /* runs the hooks, frees all; the arena may be used again */
+void lt_arena_release(
+    struct lt_arena *arena); /* runs the hooks, frees all; the arena may be used again */
 
-/* Memory aligned for any type, valid until release; NULL when memory is short. Not zeroed / zeroed. */
+/* Memory aligned for any type, valid until release; NULL when memory is short. Not zeroed / zeroed.
+ */
 void *lt_arena_alloc(struct lt_arena *arena, size_t size);
 void *lt_arena_calloc(struct lt_arena *arena, size_t count, size_t size);
 void *lt_arena_memdup(struct lt_arena *arena, const void *data, size_t size);

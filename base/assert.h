@@ -1,13 +1,13 @@
 /* assert.h: what this program has proved about itself, checked.
  *
- * LT_ASSERT stays on in release builds. LT_DASSERT is for loops over records and whole structures: debug builds only.
- * Bytes from a socket, a disk, a directory listing or a configuration are never asserted: they are checked and
- * LT_CORRUPT names the place that saw the damage first. No side effects inside.
- * Threads: any. A failed assertion prints to stderr and aborts. */
+ * LT_ASSERT stays on in release builds. LT_DASSERT is for loops over records and whole structures:
+ * debug builds only. Bytes from a socket, a disk, a directory listing or a configuration are never
+ * asserted: they are checked and LT_CORRUPT names the place that saw the damage first. No side
+ * effects inside. Threads: any. A failed assertion prints to stderr and aborts. */
 #ifndef LT_ASSERT_H
 #define LT_ASSERT_H
 
-#define LT_ASSERT(cond)                                                                            \
+#define LT_ASSERT(cond) \
     (__builtin_expect(!!(cond), 1) ? (void)0 : lt_assert_fail(#cond, __FILE__, __LINE__))
 
 #ifdef LT_DEBUG
@@ -22,7 +22,8 @@
 _Noreturn void lt_assert_fail(const char *cond, const char *file, int line);
 int lt_corrupt_at(const char *file, int line);
 
-/* Where this thread last saw corrupt data, as "file:line"; "" if never. Valid until this thread's next LT_CORRUPT. */
+/* Where this thread last saw corrupt data, as "file:line"; "" if never. Valid until this thread's
+ * next LT_CORRUPT. */
 const char *lt_corrupt_last(void);
 
 #endif

@@ -9,7 +9,8 @@
 
 struct lt_clock {
     int64_t (*wall_ms)(const struct lt_clock *clock); /* milliseconds since 1970, UTC; may jump */
-    int64_t (*mono_ns)(const struct lt_clock *clock); /* nanoseconds; never goes back; for timers and deadlines */
+    int64_t (*mono_ns)(
+        const struct lt_clock *clock); /* nanoseconds; never goes back; for timers and deadlines */
 };
 
 const struct lt_clock *lt_clock_real(void);
@@ -37,7 +38,8 @@ struct lt_clock_fake {
 };
 
 void lt_clock_fake_init(struct lt_clock_fake *fake, int64_t wall_ms);
-void lt_clock_fake_advance(struct lt_clock_fake *fake, int64_t ms);  /* both clocks */
-void lt_clock_fake_step_wall(struct lt_clock_fake *fake, int64_t ms); /* the wall clock alone, either way */
+void lt_clock_fake_advance(struct lt_clock_fake *fake, int64_t ms); /* both clocks */
+void lt_clock_fake_step_wall(struct lt_clock_fake *fake,
+                             int64_t ms); /* the wall clock alone, either way */
 
 #endif

@@ -11,10 +11,12 @@
 /* crc32c("123456789") = 0xe3069283. */
 uint32_t lt_crc32c(const void *data, size_t size);
 
-/* Continue: lt_crc32c_extend(lt_crc32c(a), b) = crc of a followed by b. lt_crc32c(x) = lt_crc32c_extend(0, x). */
+/* Continue: lt_crc32c_extend(lt_crc32c(a), b) = crc of a followed by b. lt_crc32c(x) =
+ * lt_crc32c_extend(0, x). */
 uint32_t lt_crc32c_extend(uint32_t crc, const void *data, size_t size);
 
-/* The portable table version, for machines without the instruction and for the test that compares both. */
+/* The portable table version, for machines without the instruction and for the test that compares
+ * both. */
 uint32_t lt_crc32c_portable(uint32_t crc, const void *data, size_t size);
 
 #endif

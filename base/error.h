@@ -1,15 +1,17 @@
 /* error.h: error values with a sentence, for functions whose failure has more than one cause.
  *
- * A function with `struct leat_error **reterr` sets *reterr only when it fails; reterr may be NULL, then the sentence
- * is not made. Callers on the way up put their context in front: "orders-0: 00000000000000000000.log: CRC mismatch".
- * Threads: no shared state; an error belongs to one thread at a time. */
+ * A function with `struct leat_error **reterr` sets *reterr only when it fails; reterr may be NULL,
+ * then the sentence is not made. Callers on the way up put their context in front: "orders-0:
+ * 00000000000000000000.log: CRC mismatch". Threads: no shared state; an error belongs to one thread
+ * at a time. */
 #ifndef LT_ERROR_H
 #define LT_ERROR_H
 
 #include "leat/err.h"
 
-/* Set *reterr to a new error and return `code`, so that callers can write `return lt_error_set(reterr, ...)`.
- * An error that *reterr already holds is freed. Out of memory leaves *reterr NULL: the code is never lost. */
+/* Set *reterr to a new error and return `code`, so that callers can write `return
+ * lt_error_set(reterr, ...)`. An error that *reterr already holds is freed. Out of memory leaves
+ * *reterr NULL: the code is never lost. */
 int lt_error_set(struct leat_error **reterr, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -17,7 +19,8 @@ int lt_error_set(struct leat_error **reterr, int code, const char *fmt, ...)
 int lt_error_set_errno(struct leat_error **reterr, int code, int errnum, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Put "<context>: " in front of the message of *reterr; returns its code (0 if reterr or *reterr is NULL). */
+/* Put "<context>: " in front of the message of *reterr; returns its code (0 if reterr or *reterr is
+ * NULL). */
 int lt_error_prefix(struct leat_error **reterr, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -30,8 +33,9 @@ void lt_error_free(struct leat_error *err);
 const char *lt_err_name(int code);
 const char *lt_err_text(int code);
 
-/* The code for an errno value: ENOSPC and EDQUOT are LEAT_ENOSPACE, ENOMEM is LEAT_ENOMEM, ENOENT is LEAT_ENOENT,
- * EEXIST is LEAT_EEXISTS, EROFS and EACCES and EPERM are LEAT_EREADONLY, all others LEAT_EIO. */
+/* The code for an errno value: ENOSPC and EDQUOT are LEAT_ENOSPACE, ENOMEM is LEAT_ENOMEM, ENOENT
+ * is LEAT_ENOENT, EEXIST is LEAT_EEXISTS, EROFS and EACCES and EPERM are LEAT_EREADONLY, all others
+ * LEAT_EIO. */
 int lt_err_from_errno(int errnum);
 
 #endif

@@ -1,8 +1,9 @@
-/* os.h: system calls that finish what they started: EINTR is retried, short reads and writes are continued.
+/* os.h: system calls that finish what they started: EINTR is retried, short reads and writes are
+ * continued.
  *
- * All return 0 or a code of lt_err_from_errno; errno is left as the call set it, for lt_error_set_errno.
- * storage/ does not call these: it goes through file_ops.h, where tests let them fail.
- * Threads: any. Blocks: as the system call does. */
+ * All return 0 or a code of lt_err_from_errno; errno is left as the call set it, for
+ * lt_error_set_errno. storage/ does not call these: it goes through file_ops.h, where tests let
+ * them fail. Threads: any. Blocks: as the system call does. */
 #ifndef LT_OS_H
 #define LT_OS_H
 
@@ -16,9 +17,15 @@
 
 int lt_os_open(const char *path, int flags, mode_t mode, int *ret_fd); /* O_CLOEXEC always */
 int lt_os_close(int fd);
-int lt_os_pread(int fd, void *buf, size_t size, uint64_t position, size_t *ret_size); /* less only at end of file */
+int lt_os_pread(int fd,
+                void *buf,
+                size_t size,
+                uint64_t position,
+                size_t *ret_size); /* less only at end of file */
 int lt_os_pwrite(int fd, const void *data, size_t size, uint64_t position);
-int lt_os_write(int fd, const void *data, size_t size); /* all of it, at the file's own place; sockets and pipes too */
+int lt_os_write(int fd,
+                const void *data,
+                size_t size); /* all of it, at the file's own place; sockets and pipes too */
 int lt_os_fallocate(int fd, uint64_t position, uint64_t size); /* mode 0: the file grows */
 int lt_os_ftruncate(int fd, uint64_t size);
 int lt_os_fdatasync(int fd);
@@ -30,7 +37,8 @@ int lt_os_mkdir(const char *path, mode_t mode);
 int lt_os_rmdir(const char *path);
 int lt_os_file_size(int fd, uint64_t *ret_size);
 
-/* Read-only shared map of the first `size` bytes (size may pass the end of the file; do not touch that part). */
+/* Read-only shared map of the first `size` bytes (size may pass the end of the file; do not touch
+ * that part). */
 int lt_os_mmap(int fd, size_t size, const uint8_t **ret_map);
 void lt_os_munmap(const uint8_t *map, size_t size);
 
