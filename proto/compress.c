@@ -149,7 +149,7 @@ int proto_decompress(int codec, struct lt_slice in, size_t size_max, struct lt_b
 size_t proto_decompress_max(size_t size)
 {
     const size_t floor = (size_t)1 << 20;
-    if (size >= PROTO_DECOMPRESS_MAX / 1000) {
+    if (size > PROTO_DECOMPRESS_MAX / 1000) {
         return PROTO_DECOMPRESS_MAX;
     }
     return size * 1000 > floor ? size * 1000 : floor;
