@@ -5,7 +5,8 @@
  * broker are carried unchanged as -1000 - wire_code (LEAT_BROKER_ERROR), wire code -1 as -999, so
  * that the two never clash.
  *
- * The list is append-only: numbers never change their meaning. */
+ * The list is append-only: numbers never change their meaning.
+ * Threads: constants only. */
 #ifndef LEAT_ERR_H
 #define LEAT_ERR_H
 
