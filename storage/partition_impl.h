@@ -82,8 +82,10 @@ bool log_partition_flush_due(struct log_partition *part, int64_t now_mono_ms, in
 /* Bring the partition's files up to a recovery point: append index entries, flush, return the point (all below is on
  * disk and in the indexes). LEAT_EFAILED: offline, keep the old point. */
 int log_partition_checkpoint(struct log_partition *part, int64_t *ret_recovery_point);
+/* As they must stand in the checkpoint files: before a load what log_open_options said. Any thread, at any time; no lock
+ * of the partition is held while they run. */
 int64_t log_partition_recovery_point(const struct log_partition *part);
-int64_t log_partition_log_start(const struct log_partition *part); /* as it must stand in the checkpoint file */
+int64_t log_partition_log_start(const struct log_partition *part);
 
 /* One retention round by time, size and log start. `wall_trusted` false: nothing goes by time. Two steps, so that the new
  * log start is on disk before files go: plan raises log start and returns true when there is something to remove;

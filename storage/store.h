@@ -28,19 +28,22 @@ struct log_store;
  * changed: high watermark, log start, failure, deletion. Runs without any storage lock. Must not block. */
 struct log_listener {
     void (*moved)(struct log_partition *part, void *arg);
-    void (*round)(void *arg); /* after a flush round has called `moved` for all its partitions: wake the loops once */
+    void (*round)(
+        void *
+            arg); /* after a flush round has called `moved` for all its partitions: wake the loops once */
     void *arg;
 };
 
 struct log_store_options {
-    const char *const *dirs; /* entries of log.dirs, made if missing; the first one also has meta/ */
+    const char *const
+        *dirs; /* entries of log.dirs, made if missing; the first one also has meta/ */
     size_t dir_count;
     int32_t node_id;
     const struct lt_file_ops *ops;
     const struct lt_clock *clock;
-    int flush_threads;    /* leat.flush.threads, per directory */
-    int reader_threads;   /* leat.reader.threads */
-    int recovery_threads; /* partitions recovered at a time */
+    int flush_threads;                   /* leat.flush.threads, per directory */
+    int reader_threads;                  /* leat.reader.threads */
+    int recovery_threads;                /* partitions recovered at a time */
     uint64_t unsynced_bytes_max;         /* leat.flush.unsynced.max.bytes, per partition */
     uint64_t reserve_bytes;              /* leat.disk.reserve.bytes */
     size_t maps_max;                     /* leat.maps.max, 0 = half of vm.max_map_count */
@@ -57,9 +60,12 @@ void log_store_options_init(struct log_store_options *options);
 
 /* Lock and look. LEAT_ELOCKED names the owner's pid; LEAT_EMISMATCH: the directory belongs to another node or cluster, or
  * is not empty and has no meta.properties; LEAT_EREADONLY, LEAT_EIO: says which path. Removes the clean markers. */
-int log_store_open(const struct log_store_options *options, struct log_store **ret_store, struct leat_error **reterr);
+int log_store_open(const struct log_store_options *options,
+                   struct log_store **ret_store,
+                   struct leat_error **reterr);
 
-const char *log_store_cluster_id(const struct log_store *store); /* 22 characters, made on the first start */
+const char *
+log_store_cluster_id(const struct log_store *store); /* 22 characters, made on the first start */
 const char *log_store_directory_id(const struct log_store *store, size_t dir);
 bool log_store_clean(const struct log_store *store); /* every directory had its clean marker */
 
@@ -94,17 +100,29 @@ int log_store_start(struct log_store *store, struct leat_error **reterr);
 
 /* Second step of a deletion: the directory is renamed to <name>.<uuid>-delete at once and removed after
  * file.delete.delay.ms. Later appends and reads answer LEAT_EDELETED. `gone` (may be NULL) runs on the background thread
- * when the directory has left the disk. Blocks for the rename. */
-int log_store_remove(struct log_store *store, struct log_partition *part, void (*gone)(void *arg), void *arg);
+ * when the directory has left the disk, and so can be forgotten. On an error the partition is gone all the same, its
+ * directory stays for the next start. Blocks for the rename and for a flush under way. */
+int log_store_remove(struct log_store *store,
+                     struct log_partition *part,
+                     void (*gone)(void *arg),
+                     void *arg);
 
-/* At start: remove the directories of a topic id that was deleted before the crash; returns how many are left. */
-int log_store_remove_topic_id(struct log_store *store, const uint8_t topic_id[16], const char *topic, void (*gone)(void *arg), void *arg);
+/* At start, between log_store_open and log_store_load: finish the deletion of a topic id that was deleted before the
+ * crash or stop. Its directories are renamed at once and removed on the background thread; `gone` (may be NULL) runs there
+ * once for each. Returns how many there are (0: nothing is left, the id can be forgotten), or LEAT_EIO, LEAT_ENOMEM.
+ * Blocks for the renames. */
+int log_store_remove_topic_id(struct log_store *store,
+                              const uint8_t topic_id[16],
+                              const char *topic,
+                              void (*gone)(void *arg),
+                              void *arg);
 
 /* Run fn(arg) on a reader thread: whatever may wait for a disk and must not do so on an I/O loop.
  * LEAT_ENOMEM: fn will not be called. Never waits; jobs run in order of arrival, reader_threads at a time. */
 int log_store_run(struct log_store *store, void (*fn)(void *arg), void *arg);
 
-/* Run retention, checkpoint and deletion rounds now and wait for them (tests, orderly stop). */
+/* Run flush, checkpoint, retention and deletion rounds, as far as the clock says that they are due (checkpoint and retention
+ * always), and wait for them. Tests with a fake clock call it after moving the clock: the threads do not see it move. */
 void log_store_tick(struct log_store *store);
 
 struct log_dir_info {
@@ -117,10 +135,11 @@ size_t log_store_dir_count(const struct log_store *store);
 void log_store_dir_info(struct log_store *store, size_t dir, struct log_dir_info *ret);
 
 struct log_store_stats {
-    uint64_t flushes, flush_bytes, flush_ns; /* fdatasync calls, bytes they covered, time they took */
+    uint64_t flushes, flush_bytes,
+        flush_ns; /* fdatasync calls, bytes they covered, time they took */
     uint64_t flush_failures, appends, append_bytes, cold_reads;
     uint64_t segments, maps, partitions, partitions_offline;
-    uint64_t flush_bucket[32];               /* flushes that took < 2^i microseconds */
+    uint64_t flush_bucket[32]; /* flushes that took < 2^i microseconds */
 };
 void log_store_stats(struct log_store *store, struct log_store_stats *ret);
 

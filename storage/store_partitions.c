@@ -1,0 +1,628 @@
+/* store_partitions.c: the table of partitions: add, load, remove; what partitions ask of their store.
+ *
+ * A partition is in the table from log_store_add to log_store_remove. Its record (struct log_slot) lives as long as the
+ * partition: the hook `freed` is the last to be called and frees it. */
+#include "storage/store_impl.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "storage/background.h"
+
+static int place(struct log_store *store,
+                 const struct log_partition_options *options,
+                 struct log_slot *slot,
+                 struct log_open_options *open,
+                 struct leat_error **reterr);
+static int find_dir(struct log_store *store,
+                    const struct log_partition_options *options,
+                    struct log_slot *slot,
+                    bool *ret_found,
+                    struct leat_error **reterr);
+static int check_topic_id(struct log_dir *dir,
+                          const char *name,
+                          const uint8_t topic_id[16],
+                          bool *ret_missing,
+                          struct leat_error **reterr);
+static int bring_up(struct log_slot *slot, struct leat_error **reterr);
+static void drop(struct log_slot *slot);
+
+/* ---- hooks of the partitions ---- */
+
+static struct log_slot *slot_of(struct log_env *env)
+{
+    return (struct log_slot *)(void *)env; /* its first member */
+}
+
+static void on_dirty(struct log_env *env, struct log_partition *part)
+{
+    struct log_slot *slot = slot_of(env);
+    LT_ASSERT(slot->part == part);
+    log_flusher_queue(slot->dir->flusher, &slot->flush);
+}
+
+static void on_moved(struct log_env *env, struct log_partition *part)
+{
+    const struct log_listener *listener = &slot_of(env)->store->options.listener;
+    listener->moved(part, listener->arg);
+}
+
+static void
+on_event(struct log_env *env, enum lt_diag_level level, const char *event, const char *text)
+{
+    log_store_event(slot_of(env)->store, level, event, "%s", text);
+}
+
+static void on_freed(struct log_env *env)
+{
+    struct log_slot *slot = slot_of(env);
+    struct log_store *store = slot->store;
+    (void)pthread_mutex_lock(&store->mutex);
+    store->retired_appends += atomic_load(&env->appends);
+    store->retired_append_bytes += atomic_load(&env->append_bytes);
+    store->retired_cold_reads += atomic_load(&env->cold_reads);
+    store->slot_count--;
+    (void)pthread_mutex_unlock(&store->mutex);
+    lt_free(slot);
+}
+
+/* ---- add ---- */
+
+static struct log_slot *slot_new(struct log_store *store,
+                                 const struct log_partition_options *options)
+{
+    size_t name_size = strlen(options->topic) + sizeof("-2147483647");
+    struct log_slot *slot = lt_calloc(1, sizeof(*slot) + name_size);
+    if (slot == NULL) {
+        return NULL;
+    }
+    (void)snprintf(slot->name, name_size, "%s-%" PRId32, options->topic,
+                   options->partition); /* sized above */
+    slot->store = store;
+    slot->env.clock = store->options.clock;
+    slot->env.unsynced_bytes_max = store->options.unsynced_bytes_max;
+    slot->env.dirty = on_dirty;
+    slot->env.moved = on_moved;
+    slot->env.event = on_event;
+    slot->env.freed = on_freed;
+    return slot;
+}
+
+static int add_no_memory(const struct log_partition_options *options, struct leat_error **reterr)
+{
+    return lt_error_set(reterr, LEAT_ENOMEM, "%s-%" PRId32 ": %s", options->topic,
+                        options->partition, lt_err_text(LEAT_ENOMEM));
+}
+
+/* Reserve the name and choose the directory; with the store mutex, so that two of one name cannot both pass. */
+static int enter(struct log_slot *slot, bool found, struct leat_error **reterr)
+{
+    struct log_store *store = slot->store;
+    struct log_slot *other = NULL;
+    int err = 0;
+    (void)pthread_mutex_lock(&store->mutex);
+    HASH_FIND_STR(store->slots, slot->name, other);
+    if (other != NULL) {
+        err = lt_error_set(reterr, LEAT_EEXISTS, "%s: there already", slot->name);
+    }
+    for (size_t i = 0; err == 0 && !found && i < store->dir_count; i++) {
+        struct log_dir *dir = &store->dirs[i];
+        if (!atomic_load(&dir->offline) &&
+            (slot->dir == NULL || dir->partition_count < slot->dir->partition_count)) {
+            slot->dir = dir;
+        }
+    }
+    if (err == 0 && slot->dir == NULL) {
+        err = lt_error_set(reterr, LEAT_EFAILED, "%s: no data directory is online", slot->name);
+    }
+    if (err == 0) {
+        size_t before = HASH_COUNT(store->slots);
+        HASH_ADD_STR(store->slots, name, slot);
+        if (HASH_COUNT(store->slots) == before) {
+            err = lt_error_set(reterr, LEAT_ENOMEM, "%s: %s", slot->name, lt_err_text(LEAT_ENOMEM));
+        } else {
+            slot->dir->partition_count++;
+        }
+    }
+    (void)pthread_mutex_unlock(&store->mutex);
+    return err;
+}
+
+static void leave(struct log_slot *slot)
+{
+    struct log_store *store = slot->store;
+    (void)pthread_mutex_lock(&store->mutex);
+    HASH_DEL(store->slots, slot);
+    slot->dir->partition_count--;
+    (void)pthread_mutex_unlock(&store->mutex);
+}
+
+int log_store_add(struct log_store *store,
+                  const struct log_partition_options *options,
+                  struct log_partition **ret_part,
+                  struct leat_error **reterr)
+{
+    LT_ASSERT(options->partition >= 0);
+    LT_ASSERT(options->config != NULL);
+    char topic[LOG_TOPIC_NAME_MAX + 1];
+    int32_t number;
+    struct log_slot *slot = slot_new(store, options);
+    if (slot == NULL) {
+        return add_no_memory(options, reterr);
+    }
+    if (!log_dir_name_parse(slot->name, topic, &number)) {
+        int err = lt_error_set(reterr, LEAT_ENAME, "%s: not a name for a partition", slot->name);
+        lt_free(slot);
+        return err;
+    }
+    struct log_open_options open = {.create = true, .log_start = -1};
+    int err = place(store, options, slot, &open, reterr);
+    if (err < 0) {
+        lt_free(slot);
+        return err;
+    }
+    err = log_partition_new(&open, &slot->part);
+    if (err < 0) {
+        leave(slot);
+        lt_free(slot);
+        return add_no_memory(options, reterr);
+    }
+    slot->flush.part = slot->part;
+    (void)pthread_mutex_lock(&store->mutex);
+    store->slot_count++;
+    (void)pthread_mutex_unlock(&store->mutex);
+    if (store->loaded) {
+        err = bring_up(slot, reterr);
+        if (err < 0) {
+            drop(slot);
+            return err;
+        }
+    }
+    *ret_part = log_partition_ref(slot->part);
+    return 0;
+}
+
+/* Fill the slot's directory and what the partition must know of it; puts the slot into the table. */
+static int place(struct log_store *store,
+                 const struct log_partition_options *options,
+                 struct log_slot *slot,
+                 struct log_open_options *open,
+                 struct leat_error **reterr)
+{
+    bool found = false;
+    int err = find_dir(store, options, slot, &found, reterr);
+    if (err == 0) {
+        err = enter(slot, found, reterr);
+    }
+    if (err < 0) {
+        return err;
+    }
+    struct log_dir *dir = slot->dir;
+    bool internal = strncmp(options->topic, "__", 2) == 0;
+    slot->env.ops = log_disk_space_ops(dir->space, internal);
+    slot->make_dir = slot->make_dir || !found;
+    open->env = &slot->env;
+    open->root = dir->disk.path;
+    open->topic = options->topic;
+    open->partition = options->partition;
+    memcpy(open->topic_id, options->topic_id, sizeof(open->topic_id));
+    open->leader_epoch = options->leader_epoch;
+    open->config = options->config;
+    open->create = !found;
+    open->clean = found && dir->disk.clean;
+    int64_t point =
+        log_checkpoint_find(&dir->recovery_points, options->topic, options->partition, 0);
+    int64_t start = log_checkpoint_find(&dir->log_starts, options->topic, options->partition, -1);
+    if (found && !slot->make_dir) {
+        open->recovery_point = point;
+        open->log_start = start;
+    } else if (!store->loaded && (point > 0 || start > 0)) {
+        atomic_store(&dir->stale, true); /* the files speak of a log that is not there */
+    }
+    return 0;
+}
+
+/* A directory of that name: from the listing while the store starts, from the disk later. */
+static int find_dir(struct log_store *store,
+                    const struct log_partition_options *options,
+                    struct log_slot *slot,
+                    bool *ret_found,
+                    struct leat_error **reterr)
+{
+    for (size_t i = 0; i < store->dir_count; i++) {
+        struct log_dir *dir = &store->dirs[i];
+        struct log_dir_entry *entry = log_data_dir_find(&dir->disk, slot->name);
+        if (store->loaded) {
+            bool missing = false;
+            int err = check_topic_id(dir, slot->name, options->topic_id, &missing, reterr);
+            if (err == LEAT_ENOENT) {
+                continue;
+            }
+            if (err < 0) {
+                return err;
+            }
+            slot->make_dir = missing;
+        } else if (entry == NULL) {
+            continue;
+        } else if (!dir->disk.clean) {
+            /* After a clean stop nothing of a partition is read now: it checks its own id when it is first used. */
+            int err = check_topic_id(dir, slot->name, options->topic_id, &slot->make_dir, reterr);
+            if (err < 0) {
+                return err;
+            }
+        }
+        if (entry != NULL) {
+            entry->claimed = true;
+        }
+        slot->dir = dir;
+        *ret_found = true;
+        return 0;
+    }
+    return 0;
+}
+
+/* LEAT_ENOENT: no such directory. *ret_missing: it has no partition.metadata (a crash while it was made). */
+static int check_topic_id(struct log_dir *dir,
+                          const char *name,
+                          const uint8_t topic_id[16],
+                          bool *ret_missing,
+                          struct leat_error **reterr)
+{
+    struct proto_uuid id;
+    struct leat_error *error = NULL;
+    int err = log_data_dir_topic_id(&dir->disk, name, &id, &error);
+    if (err == LEAT_ENOENT) {
+        lt_error_free(error);
+        char *path = lt_asprintf("%s/%s", dir->disk.path, name);
+        struct stat info;
+        bool there = path != NULL && stat(path, &info) == 0;
+        lt_free(path);
+        *ret_missing = there;
+        return there ? 0 : LEAT_ENOENT;
+    }
+    if (err < 0) {
+        (void)lt_error_set(reterr, err, "%s", lt_error_message(error));
+        lt_error_free(error);
+        return err;
+    }
+    if (memcmp(id.bytes, topic_id, sizeof(id.bytes)) != 0) {
+        char text[PROTO_UUID_TEXT_SIZE];
+        return lt_error_set(reterr, LEAT_EMISMATCH, "%s/%s: belongs to another topic (id %s)",
+                            dir->disk.path, name, proto_uuid_format(id, text));
+    }
+    *ret_missing = false;
+    return 0;
+}
+
+/* Make its directory, recover it, let background work see it. */
+static int bring_up(struct log_slot *slot, struct leat_error **reterr)
+{
+    int err = 0;
+    if (slot->make_dir) {
+        /* A checkpoint that names an older partition of this name must be gone before there is a new one: its recovery
+         * point would promise bytes that the new log does not have. */
+        if (slot->store->loaded && atomic_load(&slot->dir->stale)) {
+            err = log_dir_write_recovery_points(slot->dir, reterr);
+            err = err < 0 ? err : log_dir_write_log_starts(slot->dir, reterr);
+        }
+        err = err < 0 ? err : log_partition_make_dir(slot->part, reterr);
+    }
+    if (err == 0 && (slot->make_dir || slot->store->loaded || !slot->dir->disk.clean)) {
+        err = log_partition_load(slot->part, reterr);
+    }
+    if (err == 0) {
+        atomic_store(&slot->ready, true);
+    }
+    return err;
+}
+
+/* Take a partition that did not come up out of the table; the partition and the slot go with their last reference. */
+static void drop(struct log_slot *slot)
+{
+    leave(slot);
+    log_flusher_forget(slot->dir->flusher, &slot->flush);
+    log_partition_unref(slot->part);
+}
+
+/* ---- load ---- */
+
+struct load_work {
+    struct log_slot **slots;
+    size_t count;
+    atomic_size_t next;
+    int (*each)(struct log_slot *slot);
+    atomic_int failures;
+};
+
+static void *load_some(void *arg)
+{
+    struct load_work *work = arg;
+    for (;;) {
+        size_t i = atomic_fetch_add(&work->next, 1);
+        if (i >= work->count) {
+            return NULL;
+        }
+        if (work->each(work->slots[i]) < 0) {
+            atomic_fetch_add(&work->failures, 1);
+        }
+    }
+}
+
+int log_slots_each(struct log_slot **slots,
+                   size_t count,
+                   int threads,
+                   int (*each)(struct log_slot *slot))
+{
+    struct load_work work = {.slots = slots, .count = count, .each = each};
+    pthread_t helpers[LOG_RECOVERY_THREADS_MAX];
+    int helper_count = 0;
+    int wanted = threads < LOG_RECOVERY_THREADS_MAX ? threads : LOG_RECOVERY_THREADS_MAX;
+    while (helper_count < wanted - 1 && (size_t)helper_count + 1 < count) {
+        if (pthread_create(&helpers[helper_count], NULL, load_some, &work) != 0) {
+            break; /* this thread works too: it only takes longer */
+        }
+        helper_count++;
+    }
+    (void)load_some(&work); /* always NULL */
+    for (int i = 0; i < helper_count; i++) {
+        int failed = pthread_join(helpers[i], NULL);
+        LT_ASSERT(failed == 0);
+    }
+    return atomic_load(&work.failures);
+}
+
+static int load_slot(struct log_slot *slot)
+{
+    struct leat_error *error = NULL;
+    int err = bring_up(slot, &error);
+    if (err < 0) {
+        log_partition_fail(
+            slot->part,
+            lt_error_message(error)); /* offline, with its reason; the first one stays */
+        atomic_store(&slot->ready, true);
+    }
+    lt_error_free(error);
+    return err;
+}
+
+/* All slots that have something to do; while the store loads nobody adds. */
+static size_t collect_unloaded(struct log_store *store, struct log_slot **slots)
+{
+    size_t count = 0;
+    for (struct log_slot *slot = store->slots; slot != NULL; slot = slot->hh.next) {
+        if (slot->make_dir || !slot->dir->disk.clean) {
+            slots[count++] = slot;
+        } else {
+            atomic_store(&slot->ready, true);
+        }
+    }
+    return count;
+}
+
+/* Directories that nobody claimed: told, counted, left alone. A -delete directory that is empty had lost its name file
+ * to a crash in the middle of its removal: nothing is in it, it goes. */
+static void report_strays(struct log_store *store)
+{
+    for (size_t i = 0; i < store->dir_count; i++) {
+        struct log_data_dir *disk = &store->dirs[i].disk;
+        for (size_t j = 0; j < disk->entry_count; j++) {
+            const struct log_dir_entry *entry = &disk->entries[j];
+            if (entry->claimed) {
+                continue;
+            }
+            if (entry->deleting) {
+                char *path = lt_asprintf("%s/%s", disk->path, entry->name);
+                bool gone = path != NULL && disk->ops->rmdir(disk->ops, path) == 0;
+                lt_free(path);
+                if (gone) {
+                    continue;
+                }
+            }
+            store->stray_count++;
+            store->dirs[i].stray_count++;
+            log_store_event(
+                store, LT_WARN, "stray_directory",
+                "%s/%s: belongs to no topic of this server; it is left alone and not served",
+                disk->path, entry->name);
+        }
+    }
+}
+
+int log_store_load(struct log_store *store, struct leat_error **reterr)
+{
+    LT_ASSERT(!store->loaded);
+    size_t total = HASH_COUNT(store->slots);
+    struct log_slot **slots = lt_reallocarray(NULL, total + 1, sizeof(slots[0]));
+    if (slots == NULL) {
+        return lt_error_set(reterr, LEAT_ENOMEM, "loading: %s", lt_err_text(LEAT_ENOMEM));
+    }
+    int err = 0;
+    for (size_t i = 0; err == 0 && i < store->dir_count; i++) {
+        if (atomic_load(&store->dirs[i].stale)) {
+            err = log_dir_write_recovery_points(&store->dirs[i], reterr);
+            err = err < 0 ? err : log_dir_write_log_starts(&store->dirs[i], reterr);
+        }
+    }
+    if (err == 0) {
+        size_t count = collect_unloaded(store, slots);
+        (void)log_slots_each(slots, count, store->options.recovery_threads,
+                             load_slot); /* each tells its own failure */
+        report_strays(store);
+        store->loaded = true;
+    }
+    lt_free(slots);
+    return err;
+}
+
+bool log_partition_needs_epoch(const struct log_partition *part)
+{
+    return log_partition_was_cut(part);
+}
+
+size_t log_store_stray_count(const struct log_store *store)
+{
+    return store->stray_count;
+}
+
+/* ---- remove ---- */
+
+int log_store_remove(struct log_store *store,
+                     struct log_partition *part,
+                     void (*gone)(void *arg),
+                     void *arg)
+{
+    struct log_slot *slot = slot_of(log_partition_env(part));
+    LT_ASSERT(slot->store == store && slot->part == part);
+    struct log_dir *dir = slot->dir;
+    struct log_config config;
+    log_partition_config(part, &config);
+    atomic_store(&dir->stale, true);
+    char *path = lt_calloc(1, LOG_PATH_SIZE);
+    if (path == NULL) {
+        return LEAT_ENOMEM;
+    }
+    store->options.ops->crash_point(store->options.ops, "remove-begin");
+    int err = log_partition_mark_deleted(part, path, LOG_PATH_SIZE);
+    store->options.ops->crash_point(store->options.ops, "remove-renamed");
+    log_flusher_forget(dir->flusher, &slot->flush);
+    leave(slot);
+    if (err == 0) {
+        bool made = path[0] != '\0';
+        err = log_background_delete(dir->background, made ? path : NULL,
+                                    made ? config.file_delete_delay_ms : 0, gone, arg);
+        path = err == 0 && made ? NULL : path;
+    } else {
+        /* The directory keeps its name; the next start removes it (log_store_remove_topic_id). */
+        log_store_event(store, LT_WARN, "delete_failed", "%s: %s", slot->name, lt_err_text(err));
+    }
+    lt_free(path);
+    store->options.listener.moved(part, store->options.listener.arg);
+    store->options.listener.round(store->options.listener.arg);
+    log_partition_unref(slot->part);
+    return err;
+}
+
+/* Out of the way at once, so that a new topic may have the name. */
+static int rename_deleted(struct log_dir *dir, struct log_dir_entry *entry, char **ret_path)
+{
+    const struct lt_file_ops *ops = dir->disk.ops;
+    char *from = lt_asprintf("%s/%s", dir->disk.path, entry->name);
+    struct proto_uuid id = PROTO_UUID_ZERO;
+    int err = from == NULL ? LEAT_ENOMEM : 0;
+    if (err == 0 && !entry->deleting) {
+        err = proto_uuid_random(&id);
+    }
+    char *to = NULL;
+    if (err == 0 && !entry->deleting) {
+        char text[PROTO_UUID_TEXT_SIZE];
+        to = lt_asprintf("%s/%.200s.%s-delete", dir->disk.path, entry->name,
+                         proto_uuid_format(id, text));
+        err = to == NULL ? LEAT_ENOMEM : ops->rename(ops, from, to);
+    }
+    if (err < 0) {
+        lt_free(to);
+        lt_free(from);
+        return err;
+    }
+    *ret_path = entry->deleting ? from : to;
+    if (!entry->deleting) {
+        lt_free(from);
+    }
+    return 0;
+}
+
+int log_store_remove_topic_id(struct log_store *store,
+                              const uint8_t topic_id[16],
+                              const char *topic,
+                              void (*gone)(void *arg),
+                              void *arg)
+{
+    int left = 0;
+    for (size_t i = 0; i < store->dir_count; i++) {
+        struct log_dir *dir = &store->dirs[i];
+        for (size_t j = 0; j < dir->disk.entry_count; j++) {
+            struct log_dir_entry *entry = &dir->disk.entries[j];
+            struct proto_uuid id;
+            if (entry->claimed || (!entry->deleting && strcmp(entry->topic, topic) != 0) ||
+                log_data_dir_topic_id(&dir->disk, entry->name, &id, NULL) < 0 ||
+                memcmp(id.bytes, topic_id, sizeof(id.bytes)) != 0) {
+                continue;
+            }
+            char *path = NULL;
+            int err = rename_deleted(dir, entry, &path);
+            if (err == 0) {
+                err = log_background_delete(dir->background, path, 0, gone, arg);
+            }
+            if (err < 0) {
+                lt_free(path);
+                return err;
+            }
+            entry->claimed = true;
+            atomic_store(&dir->stale, true);
+            left++;
+        }
+    }
+    return left;
+}
+
+/* ---- DeleteRecords ---- */
+
+int log_partition_delete_records(struct log_partition *part, int64_t offset, int64_t *ret_log_start)
+{
+    struct log_slot *slot = slot_of(log_partition_env(part));
+    int64_t log_start;
+    int err = log_partition_raise_log_start(part, offset, &log_start);
+    if (err == 0) {
+        err = log_dir_write_log_starts(slot->dir, NULL);
+    }
+    if (err < 0) {
+        return err;
+    }
+    const struct log_listener *listener = &slot->store->options.listener;
+    listener->moved(part, listener->arg);
+    listener->round(listener->arg);
+    log_background_wake(slot->dir->background, LOG_WORK_RETENTION);
+    *ret_log_start = log_start;
+    return 0;
+}
+
+/* ---- for the background thread ---- */
+
+int log_dir_slots(struct log_dir *dir,
+                  bool ready_only,
+                  struct log_slot ***ret_slots,
+                  size_t *ret_count)
+{
+    struct log_store *store = dir->store;
+    (void)pthread_mutex_lock(&store->mutex);
+    struct log_slot **slots = lt_reallocarray(NULL, dir->partition_count + 1, sizeof(slots[0]));
+    size_t count = 0;
+    if (slots != NULL) {
+        for (struct log_slot *slot = store->slots; slot != NULL; slot = slot->hh.next) {
+            if (slot->dir == dir && (!ready_only || atomic_load(&slot->ready))) {
+                (void)log_partition_ref(slot->part); /* returned by log_slots_release */
+                slots[count++] = slot;
+            }
+        }
+    }
+    (void)pthread_mutex_unlock(&store->mutex);
+    if (slots == NULL) {
+        return LEAT_ENOMEM;
+    }
+    *ret_slots = slots;
+    *ret_count = count;
+    return 0;
+}
+
+void log_slots_release(struct log_slot **slots, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        log_partition_unref(slots[i]->part);
+    }
+    lt_free(slots);
+}
