@@ -8,6 +8,11 @@
 
 #include "base/alloc.h"
 
+/* What error.h tells the analyzer about callers does not hold for the definitions. */
+#undef lt_error_set
+#undef lt_error_set_errno
+#undef lt_err_from_errno
+
 struct leat_error {
     int code;
     char message[];

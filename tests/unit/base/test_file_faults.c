@@ -279,12 +279,14 @@ END_TEST
 
 enum { WRITERS = 4, WRITES = 200 };
 
+static const char *shared_path; /* set before the threads start */
+
 static void *write_counters(void *arg)
 {
     const uint64_t *number = arg;
     int mine;
     char name[16] = {(char)('0' + *number), '\0'};
-    if (ops->open(ops, test_dir_path(&dir, "shared"), O_WRONLY | O_CREAT, 0644, &mine) < 0) {
+    if (ops->open(ops, shared_path, O_WRONLY | O_CREAT, 0644, &mine) < 0) {
         return NULL;
     }
     for (int i = 0; i < WRITES; i++) {
@@ -304,6 +306,7 @@ START_TEST(threads_share_the_records)
 {
     pthread_t threads[WRITERS];
     uint64_t numbers[WRITERS];
+    shared_path = test_dir_path(&dir, "shared");
     plan((struct lt_fault_plan){.kind = LT_FAULT_NONE});
     for (unsigned i = 0; i < WRITERS; i++) {
         numbers[i] = i;
