@@ -72,7 +72,11 @@ struct meta_local {
     LIST_HEAD(, feed) feeds; /* metadata thread only */
 };
 
-static int local_commit(struct meta_store *store, const struct meta_txn *txn, int timeout_ms, meta_txn_cb cb, void *arg);
+static int local_commit(struct meta_store *store,
+                        const struct meta_txn *txn,
+                        int timeout_ms,
+                        meta_txn_cb cb,
+                        void *arg);
 static int local_read(struct meta_store *store,
                       const struct lt_slice *keys,
                       size_t key_count,
@@ -170,7 +174,11 @@ static int kv_get(struct meta_local *local, MDB_txn *txn, struct lt_slice key, s
     return 0;
 }
 
-static int kv_put(struct meta_local *local, MDB_txn *txn, const struct meta_write *write, int64_t created_rev, int64_t rev)
+static int kv_put(struct meta_local *local,
+                  MDB_txn *txn,
+                  const struct meta_write *write,
+                  int64_t created_rev,
+                  int64_t rev)
 {
     MDB_val k = val_of(write->key);
     MDB_val v = {LOCAL_VALUE_HEAD + write->value.size, NULL};
@@ -273,7 +281,8 @@ static int delete_session_keys(struct meta_local *local,
     size_t count = 0;
     size_t capacity = 0;
     struct lt_slice *keys = NULL;
-    for (rc = mdb_cursor_get(cursor, &k, &v, MDB_FIRST); rc == 0; rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT)) {
+    for (rc = mdb_cursor_get(cursor, &k, &v, MDB_FIRST); rc == 0;
+         rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT)) {
         struct meta_kv kv;
         if (!kv_from_vals(&k, &v, &kv)) {
             rc = MDB_CORRUPTED;
@@ -362,7 +371,8 @@ int meta_local_open(const char *path,
 
     int err = lt_os_mkdir(path, 0755);
     if (err != 0 && err != LEAT_EEXISTS) {
-        (void)lt_error_set_errno(reterr, err, errno, "%s: cannot make the metadata directory", path);
+        (void)lt_error_set_errno(reterr, err, errno, "%s: cannot make the metadata directory",
+                                 path);
         goto fail_dir;
     }
     int rc = mdb_env_create(&local->env);
@@ -370,14 +380,15 @@ int meta_local_open(const char *path,
         err = lt_error_set(reterr, LEAT_ENOMEM, "%s: %s", path, mdb_strerror(rc));
         goto fail_dir;
     }
-    (void)mdb_env_set_maxdbs(local->env, 2);            /* cannot fail before the environment is opened */
+    (void)mdb_env_set_maxdbs(local->env, 2); /* cannot fail before the environment is opened */
     (void)mdb_env_set_mapsize(local->env, LOCAL_MAP_SIZE);
     rc = mdb_env_open(local->env, path, 0, 0644);
     if (rc == 0) {
         rc = load(local);
     }
     if (rc != 0) {
-        err = lt_error_set(reterr, error_of_lmdb(rc), "%s: metadata store: %s", path, mdb_strerror(rc));
+        err = lt_error_set(reterr, error_of_lmdb(rc), "%s: metadata store: %s", path,
+                           mdb_strerror(rc));
         goto fail_env;
     }
     (void)pthread_mutex_init(&local->mutex, NULL); /* default attributes: cannot fail */
@@ -450,7 +461,8 @@ static bool copy_slice(struct job *job, struct lt_slice from, struct lt_slice *r
 
 static bool copy_txn(struct job *job, const struct meta_txn *txn)
 {
-    struct meta_compare *compares = lt_arena_calloc(&job->arena, txn->compare_count + 1, sizeof(*compares));
+    struct meta_compare *compares =
+        lt_arena_calloc(&job->arena, txn->compare_count + 1, sizeof(*compares));
     struct meta_write *writes = lt_arena_calloc(&job->arena, txn->write_count + 1, sizeof(*writes));
     if (compares == NULL || writes == NULL) {
         return false;
@@ -473,7 +485,8 @@ static bool copy_txn(struct job *job, const struct meta_txn *txn)
     return true;
 }
 
-static int local_commit(struct meta_store *store, const struct meta_txn *txn, int timeout_ms, meta_txn_cb cb, void *arg)
+static int local_commit(
+    struct meta_store *store, const struct meta_txn *txn, int timeout_ms, meta_txn_cb cb, void *arg)
 {
     struct meta_local *local = local_of(store);
     struct job *job = job_new(local, JOB_COMMIT, timeout_ms);
@@ -550,7 +563,8 @@ static int local_session_close(struct meta_store *store, uint64_t session)
 static struct session *session_find(struct meta_local *local, uint64_t number)
 {
     struct session *session;
-    LIST_FOREACH (session, &local->sessions, link) {
+    LIST_FOREACH(session, &local->sessions, link)
+    {
         if (session->number == number) {
             return session;
         }
@@ -607,7 +621,8 @@ static int local_identity(struct meta_store *store, struct meta_identity *ret_id
 
 static bool has_prefix(struct lt_slice key, struct lt_slice prefix)
 {
-    return key.size >= prefix.size && (prefix.size == 0 || memcmp(key.data, prefix.data, prefix.size) == 0);
+    return key.size >= prefix.size &&
+           (prefix.size == 0 || memcmp(key.data, prefix.data, prefix.size) == 0);
 }
 
 /* Tell every feed of one revision. `puts` and `deletes` are filtered into scratch memory of the same size. */
@@ -620,9 +635,11 @@ static void feeds_change(struct meta_local *local,
                          struct lt_arena *arena)
 {
     struct feed *feed;
-    LIST_FOREACH (feed, &local->feeds, link) {
+    LIST_FOREACH(feed, &local->feeds, link)
+    {
         struct meta_kv *some_puts = lt_arena_calloc(arena, put_count + 1, sizeof(*some_puts));
-        struct lt_slice *some_deletes = lt_arena_calloc(arena, delete_count + 1, sizeof(*some_deletes));
+        struct lt_slice *some_deletes =
+            lt_arena_calloc(arena, delete_count + 1, sizeof(*some_deletes));
         /* A feed must not skip a revision: without memory for the lists there is no honest way to go on. */
         LT_ASSERT(some_puts != NULL && some_deletes != NULL);
         size_t some_put_count = 0;
@@ -637,7 +654,8 @@ static void feeds_change(struct meta_local *local,
                 some_deletes[some_delete_count++] = deletes[i];
             }
         }
-        feed->ops->change(rev, some_puts, some_put_count, some_deletes, some_delete_count, feed->arg);
+        feed->ops->change(rev, some_puts, some_put_count, some_deletes, some_delete_count,
+                          feed->arg);
     }
 }
 
@@ -689,7 +707,11 @@ struct applied {
 };
 
 /* Write everything at revision `rev`, noting what feeds must hear. */
-static int apply_writes(struct meta_local *local, MDB_txn *txn, const struct meta_txn *want, int64_t rev, struct applied *applied)
+static int apply_writes(struct meta_local *local,
+                        MDB_txn *txn,
+                        const struct meta_txn *want,
+                        int64_t rev,
+                        struct applied *applied)
 {
     for (size_t i = 0; i < want->write_count; i++) {
         const struct meta_write *write = &want->writes[i];
@@ -728,7 +750,8 @@ static bool sessions_alive(struct meta_local *local, const struct meta_txn *txn)
     return true;
 }
 
-static void answer_current(struct job *job, int err, int64_t rev, const struct meta_kv *current, size_t count)
+static void
+answer_current(struct job *job, int err, int64_t rev, const struct meta_kv *current, size_t count)
 {
     if (job->cb != NULL) {
         job->cb(err, rev, current, count, job->arg);
@@ -738,14 +761,16 @@ static void answer_current(struct job *job, int err, int64_t rev, const struct m
 static void run_commit(struct meta_local *local, struct job *job)
 {
     const struct meta_txn *want = &job->txn;
-    struct meta_kv *current = lt_arena_calloc(&job->arena, want->compare_count + 1, sizeof(*current));
+    struct meta_kv *current =
+        lt_arena_calloc(&job->arena, want->compare_count + 1, sizeof(*current));
     struct applied applied = {
         .puts = lt_arena_calloc(&job->arena, want->write_count + 1, sizeof(*applied.puts)),
         .deletes = lt_arena_calloc(&job->arena, want->write_count + 1, sizeof(*applied.deletes)),
     };
     MDB_txn *txn;
     if (local->failed || current == NULL || applied.puts == NULL || applied.deletes == NULL ||
-        lt_clock_mono_ms(local->clock) > job->expires_ms || mdb_txn_begin(local->env, NULL, 0, &txn) != 0) {
+        lt_clock_mono_ms(local->clock) > job->expires_ms ||
+        mdb_txn_begin(local->env, NULL, 0, &txn) != 0) {
         answer_current(job, LEAT_EUNAVAIL, local->rev, NULL, 0);
         return;
     }
@@ -776,7 +801,8 @@ static void run_commit(struct meta_local *local, struct job *job)
         return;
     }
     rev_set(local, rev);
-    feeds_change(local, rev, applied.puts, applied.put_count, applied.deletes, applied.delete_count, &job->arena);
+    feeds_change(local, rev, applied.puts, applied.put_count, applied.deletes, applied.delete_count,
+                 &job->arena);
     answer_current(job, 0, rev, NULL, 0);
 }
 
@@ -884,7 +910,8 @@ static int send_snapshot(struct meta_local *local, MDB_txn *txn, const struct fe
     }
     MDB_val k;
     MDB_val v;
-    for (rc = cursor_first(cursor, feed->prefix, &k, &v); rc == 0; rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT)) {
+    for (rc = cursor_first(cursor, feed->prefix, &k, &v); rc == 0;
+         rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT)) {
         struct meta_kv kv;
         if (!kv_from_vals(&k, &v, &kv)) {
             rc = MDB_CORRUPTED;
@@ -902,7 +929,8 @@ static int send_snapshot(struct meta_local *local, MDB_txn *txn, const struct fe
 static void run_feed(struct meta_local *local, struct job *job)
 {
     struct feed *feed = lt_calloc(1, sizeof(*feed));
-    void *prefix = lt_memdup(job->prefix.data == NULL ? (const uint8_t *)"" : job->prefix.data, job->prefix.size);
+    void *prefix = lt_memdup(job->prefix.data == NULL ? (const uint8_t *)"" : job->prefix.data,
+                             job->prefix.size);
     MDB_txn *txn;
     if (feed == NULL || prefix == NULL || mdb_txn_begin(local->env, NULL, MDB_RDONLY, &txn) != 0) {
         lt_free(feed);
@@ -912,7 +940,8 @@ static void run_feed(struct meta_local *local, struct job *job)
         }
         return;
     }
-    *feed = (struct feed){.ops = job->feed_ops, .arg = job->arg, .prefix = lt_slice(prefix, job->prefix.size)};
+    *feed = (struct feed){
+        .ops = job->feed_ops, .arg = job->arg, .prefix = lt_slice(prefix, job->prefix.size)};
     feed->ops->reset(local->rev, META_FEED_START, feed->arg);
     int rc = send_snapshot(local, txn, feed);
     mdb_txn_abort(txn);
@@ -975,7 +1004,8 @@ static void local_close(struct meta_store *store)
     struct meta_local *local = local_of(store);
     (void)pthread_mutex_lock(&local->mutex);
     struct session *session;
-    LIST_FOREACH (session, &local->sessions, link) {
+    LIST_FOREACH(session, &local->sessions, link)
+    {
         struct job *job = job_new(local, JOB_SESSION_CLOSE, -1);
         if (job != NULL) { /* without memory its keys go at the next open */
             job->session = session->number;

@@ -41,11 +41,8 @@ static bool within_limits(const struct meta_txn *txn)
     return true;
 }
 
-int meta_store_commit(struct meta_store *store,
-                      const struct meta_txn *txn,
-                      int timeout_ms,
-                      meta_txn_cb cb,
-                      void *arg)
+int meta_store_commit(
+    struct meta_store *store, const struct meta_txn *txn, int timeout_ms, meta_txn_cb cb, void *arg)
 {
     LT_ASSERT(writes_what_it_compares(txn));
     if (!within_limits(txn)) {

@@ -19,16 +19,17 @@
 
 #define META_TXN_WRITES_MAX 100
 #define META_READ_KEYS_MAX 100
-#define META_KEY_SIZE_MAX 500          /* bytes; LMDB takes 511 */
+#define META_KEY_SIZE_MAX 500           /* bytes; LMDB takes 511 */
 #define META_VALUE_SIZE_MAX (256 << 10) /* bytes */
 
 struct meta_store;
 
 struct meta_kv {
     struct lt_slice key, value; /* borrowed until the callback returns */
-    int64_t created_rev;        /* revision that created the key, 0 = absent; identity of a session key = epoch */
-    int64_t modified_rev;       /* revision of the last change; the token to compare with */
-    uint64_t session;           /* 0 = durable */
+    int64_t
+        created_rev; /* revision that created the key, 0 = absent; identity of a session key = epoch */
+    int64_t modified_rev; /* revision of the last change; the token to compare with */
+    uint64_t session;     /* 0 = durable */
 };
 
 enum meta_compare_kind { META_CREATED_AT = 1, META_MODIFIED_AT = 2, META_VALUE_IS = 3 };
@@ -63,7 +64,8 @@ struct meta_txn {
  *                  later transaction on the same compared key has succeeded (supersede rule)
  *   LEAT_EUNAVAIL  certainly not applied
  * Of a read: 0 and every key asked for in current[], or LEAT_EUNAVAIL. */
-typedef void (*meta_txn_cb)(int err, int64_t rev, const struct meta_kv *current, size_t count, void *arg);
+typedef void (*meta_txn_cb)(
+    int err, int64_t rev, const struct meta_kv *current, size_t count, void *arg);
 
 /* Every transaction must write at least one key whose revision it compares (asserted), so that a lost one can be
  * superseded. LEAT_E2BIG: over a limit, certainly not applied; LEAT_ENOMEM; LEAT_ECLOSED. */
@@ -88,7 +90,8 @@ int meta_session_open(struct meta_store *store,
                       void (*opened)(int err, uint64_t session, void *arg),
                       void (*lost)(uint64_t session, void *arg),
                       void *arg);
-int meta_session_close(struct meta_store *store, uint64_t session); /* its keys go now, at one revision */
+int meta_session_close(struct meta_store *store,
+                       uint64_t session); /* its keys go now, at one revision */
 /* Milliseconds since the last confirmed renewal, monotonic; -1: no such session. */
 int64_t meta_session_age_ms(struct meta_store *store, uint64_t session);
 
@@ -99,7 +102,7 @@ enum meta_feed_why { META_FEED_START = 1, META_FEED_COMPACTED = 2, META_FEED_MIS
 struct meta_feed_ops {
     void (*reset)(int64_t snapshot_rev, int why, void *arg); /* a full snapshot follows */
     void (*entry)(const struct meta_kv *kv, void *arg);      /* snapshot contents, in key order */
-    void (*ready)(int64_t snapshot_rev, void *arg);          /* the snapshot is complete; live from here */
+    void (*ready)(int64_t snapshot_rev, void *arg); /* the snapshot is complete; live from here */
     void (*change)(int64_t rev,
                    const struct meta_kv *puts,
                    size_t put_count,
@@ -132,8 +135,17 @@ void meta_store_close(struct meta_store *store);
 /* ---- for drivers ---- */
 
 struct meta_store_ops {
-    int (*commit)(struct meta_store *store, const struct meta_txn *txn, int timeout_ms, meta_txn_cb cb, void *arg);
-    int (*read)(struct meta_store *store, const struct lt_slice *keys, size_t key_count, int timeout_ms, meta_txn_cb cb, void *arg);
+    int (*commit)(struct meta_store *store,
+                  const struct meta_txn *txn,
+                  int timeout_ms,
+                  meta_txn_cb cb,
+                  void *arg);
+    int (*read)(struct meta_store *store,
+                const struct lt_slice *keys,
+                size_t key_count,
+                int timeout_ms,
+                meta_txn_cb cb,
+                void *arg);
     int (*session_open)(struct meta_store *store,
                         int ttl_ms,
                         void (*opened)(int err, uint64_t session, void *arg),
