@@ -20,11 +20,11 @@
  *   size_max   most bytes that the frame may have behind the size (socket.request.max.bytes)
  *   ret_frame  set for 0: the bytes behind the size, borrowed; the next frame begins where it ends
  *   ret_need   set for 0 and LEAT_EAGAIN: bytes from the start of `bytes` to the end of this frame,
- * its size included; 4 while the size itself is incomplete
+ *              its size included; 4 while the size itself is incomplete
  *
  * Returns 0, LEAT_EAGAIN (read until there are *ret_need bytes, then ask again), LEAT_EPROTOCOL
- * (negative or too short to be anything) or LEAT_E2BIG; after the last two the stream cannot be
- * read any further: close it. */
+ * (negative or too short to be anything) or LEAT_E2BIG; after the last two the stream cannot be read
+ * any further: close it. */
 int proto_frame_next(struct lt_slice bytes,
                      size_t size_max,
                      struct lt_slice *ret_frame,

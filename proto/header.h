@@ -1,11 +1,14 @@
 /* header.h: what stands between a frame's length and its message.
  *
- *   request  v1: api_key int16, api_version int16, correlation_id int32, client_id string (old
- * form) or null v2: v1 and tagged fields, for flexible versions response v0: correlation_id int32
- *            v1: v0 and tagged fields, for flexible versions; but ApiVersions always answers with
- * v0, so that a client which is too new can read the error
+ *   request  v1  api_key int16, api_version int16, correlation_id int32,
+ *                client_id string (old form in all versions) or null
+ *            v2  v1 and tagged fields: flexible versions
+ *   response v0  correlation_id int32
+ *            v1  v0 and tagged fields: flexible versions
  *
+ * ApiVersions always answers with v0, so that a client which is too new can read the error.
  * Request header v0 (no client_id) died with ControlledShutdown 0.
+ *
  * Threads: any; no state. Source: KIP-482, KIP-511, Kafka ApiMessageType. */
 #ifndef PROTO_HEADER_H
 #define PROTO_HEADER_H
@@ -26,12 +29,13 @@ struct proto_request_header {
 /* Read a header; the body begins at r->next afterwards.
  *
  *   ret_header  the three numbers are set whenever they were there, also when the call fails, for
- * diagnostics ret_api     the API's row
+ *               diagnostics
+ *   ret_api     the API's row
  *
- * Returns 0, LEAT_EPROTOCOL (too short or malformed) or LEAT_EUNSUPPORTED (no such API, or a
- * version that is not served, so that nothing behind the numbers can be read). Both mean: close the
- * connection, as Kafka does. A version of ApiVersions that is not served is not an error here: the
- * answer to that is a response of version 0 (see proto_api_serves). */
+ * Returns 0, LEAT_EPROTOCOL (too short or malformed) or LEAT_EUNSUPPORTED (no such API, or a version
+ * that is not served, so that nothing behind the numbers can be read). Both mean: close the
+ * connection, as Kafka does. An ApiVersions version that is not served is no error here: it is
+ * answered in version 0 (ask proto_api_serves). */
 int proto_request_header_decode(struct proto_reader *r,
                                 struct proto_request_header *ret_header,
                                 const struct proto_api **ret_api);
