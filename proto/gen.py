@@ -142,7 +142,8 @@ class StructWriter:
             return "%s_count %s 0" % (name, "<" if field.default == "null" else "==")
         if field.struct is not None:
             if field.can_be_null:
-                return "%s == NULL" % name
+                # Without a default of null it is a struct of defaults, and null has to be told.
+                return "%s == NULL" % name if field.default == "null" else "false"
             return "is_default_%s(&%s)" % (struct_name(self.message, field.struct), name)
         if field.type in ("string", "bytes", "records"):
             return "%s.%s == %s" % ((name, "data", "NULL") if field.default == "null" else (name, "size", "0"))
@@ -317,10 +318,10 @@ class StructWriter:
             condition = self.condition(self.tag_versions(field))
             body = Body()
             absent = self.is_default(field, "in")
-            test = absent[1:] if absent.startswith("!") else "!(%s)" % absent
-            body.line("return %s;" % " && ".join(filter(None, (condition, test))))
+            test = None if absent == "false" else absent[1:] if absent.startswith("!") else "!(%s)" % absent
+            body.line("return %s;" % (" && ".join(filter(None, (condition, test))) or "true"))
             body.function(out, "static bool has_%s_%s(const %s *in, int16_t version)"
-                          % (self.short, field.name, self.c_type), ("version",), "true")
+                          % (self.short, field.name, self.c_type), ("version", "in"), "true")
             if not field.array and field.type in FIXED_SIZES:
                 continue
             body = Body()
@@ -475,8 +476,8 @@ class Block:
 
 
 def uses(text, name):
-    """Whether the C text uses this variable (and not just a member of that name)."""
-    return re.search(r"(?<!->)\b%s\b" % name, text) is not None
+    """Whether the C text uses this variable (not just a member or a text of that name)."""
+    return re.search(r"(?<!->)(?<!\")\b%s\b" % name, text) is not None
 
 
 def struct_name(message, struct):
