@@ -28,15 +28,13 @@ struct log_store;
  * changed: high watermark, log start, failure, deletion. Runs without any storage lock. Must not block. */
 struct log_listener {
     void (*moved)(struct log_partition *part, void *arg);
-    void (*round)(
-        void *
-            arg); /* after a flush round has called `moved` for all its partitions: wake the loops once */
+    /* After a flush round has called `moved` for all its partitions: wake the loops once. */
+    void (*round)(void *arg);
     void *arg;
 };
 
 struct log_store_options {
-    const char *const
-        *dirs; /* entries of log.dirs, made if missing; the first one also has meta/ */
+    const char *const *dirs; /* log.dirs, made if missing; the first one also has meta/ */
     size_t dir_count;
     int32_t node_id;
     const struct lt_file_ops *ops;
@@ -64,8 +62,8 @@ int log_store_open(const struct log_store_options *options,
                    struct log_store **ret_store,
                    struct leat_error **reterr);
 
-const char *
-log_store_cluster_id(const struct log_store *store); /* 22 characters, made on the first start */
+/* 22 characters, made on the first start; they live as long as the store. */
+const char *log_store_cluster_id(const struct log_store *store);
 const char *log_store_directory_id(const struct log_store *store, size_t dir);
 bool log_store_clean(const struct log_store *store); /* every directory had its clean marker */
 
