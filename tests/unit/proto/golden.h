@@ -1,4 +1,6 @@
-/* golden.h: record batches as Kafka 4.3.1's own classes write them, in hex. */
+/* golden.h: record batches as Kafka 4.3.1's own classes write them, in hex.
+ *
+ * Threads: constants only. */
 #ifndef TEST_PROTO_GOLDEN_H
 #define TEST_PROTO_GOLDEN_H
 
