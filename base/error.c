@@ -1,7 +1,6 @@
 /* error.c: codes, names and sentences. An error and its text are one allocation. */
 #include "base/error.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +10,6 @@
 /* What error.h tells the analyzer about callers does not hold for the definitions. */
 #undef lt_error_set
 #undef lt_error_set_errno
-#undef lt_err_from_errno
 
 struct leat_error {
     int code;
@@ -137,26 +135,5 @@ const char *lt_err_text(int code)
 #undef XX
     default:
         return LEAT_IS_BROKER_ERROR(code) ? "the broker answered with an error" : "unknown error";
-    }
-}
-
-int lt_err_from_errno(int errnum)
-{
-    switch (errnum) {
-    case ENOSPC:
-    case EDQUOT:
-        return LEAT_ENOSPACE;
-    case ENOMEM:
-        return LEAT_ENOMEM;
-    case ENOENT:
-        return LEAT_ENOENT;
-    case EEXIST:
-        return LEAT_EEXISTS;
-    case EROFS:
-    case EACCES:
-    case EPERM:
-        return LEAT_EREADONLY;
-    default:
-        return LEAT_EIO;
     }
 }

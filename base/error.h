@@ -7,6 +7,8 @@
 #ifndef LT_ERROR_H
 #define LT_ERROR_H
 
+#include <errno.h>
+
 #include "leat/err.h"
 
 /* Set *reterr to a new error and return `code`, so that callers can write `return
@@ -33,10 +35,29 @@ void lt_error_free(struct leat_error *err);
 const char *lt_err_name(int code);
 const char *lt_err_text(int code);
 
-/* The code for an errno value: ENOSPC and EDQUOT are LEAT_ENOSPACE, ENOMEM is LEAT_ENOMEM, ENOENT
- * is LEAT_ENOENT, EEXIST is LEAT_EEXISTS, EROFS and EACCES and EPERM are LEAT_EREADONLY, all others
- * LEAT_EIO. */
-int lt_err_from_errno(int errnum);
+/* The code for an errno value: ENOSPC and EDQUOT are LEAT_ENOSPACE, ENOMEM is LEAT_ENOMEM, ENOENT is LEAT_ENOENT,
+ * EEXIST is LEAT_EEXISTS, EROFS and EACCES and EPERM are LEAT_EREADONLY, all others (0 too) LEAT_EIO.
+ * Inline, so that the compiler sees that the result is never 0. */
+static inline int lt_err_from_errno(int errnum)
+{
+    switch (errnum) {
+    case ENOSPC:
+    case EDQUOT:
+        return LEAT_ENOSPACE;
+    case ENOMEM:
+        return LEAT_ENOMEM;
+    case ENOENT:
+        return LEAT_ENOENT;
+    case EEXIST:
+        return LEAT_EEXISTS;
+    case EROFS:
+    case EACCES:
+    case EPERM:
+        return LEAT_EREADONLY;
+    default:
+        return LEAT_EIO;
+    }
+}
 
 #ifdef __clang_analyzer__
 /* The analyzer sees one file at a time. It has to know that these results are errors, not 0; otherwise it finds outputs
@@ -44,7 +65,6 @@ int lt_err_from_errno(int errnum);
 #define lt_error_set(reterr, code, ...) ((void)lt_error_set(reterr, code, __VA_ARGS__), (code))
 #define lt_error_set_errno(reterr, code, errnum, ...) \
     ((void)lt_error_set_errno(reterr, code, errnum, __VA_ARGS__), (code))
-#define lt_err_from_errno(errnum) ((void)lt_err_from_errno(errnum), LEAT_EIO)
 #endif
 
 #endif

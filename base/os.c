@@ -173,7 +173,7 @@ int lt_os_fsync(int fd)
 
 int lt_os_fsync_dir(const char *path)
 {
-    int fd;
+    int fd = -1;
     int err = lt_os_open(path, O_RDONLY | O_DIRECTORY, 0, &fd);
     if (err < 0) {
         return err;
@@ -240,7 +240,7 @@ void lt_os_munmap(const uint8_t *map, size_t size)
 
 int lt_os_read_file(const char *path, size_t size_max, struct lt_buf *buf)
 {
-    int fd;
+    int fd = -1;
     int err = lt_os_open(path, O_RDONLY, 0, &fd);
     if (err < 0) {
         return err;
