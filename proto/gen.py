@@ -22,7 +22,6 @@ C_TYPES = {
     "string": "struct lt_slice", "bytes": "struct lt_slice", "records": "struct proto_records",
 }
 C_TYPES.update({name: name + "_t" for name in INT_SIZES})
-ARRAY_HELPERS = ("int8", "int16", "int32", "int64", "uuid", "string")
 
 
 def c_bool(value):
@@ -185,7 +184,7 @@ class StructWriter:
             body.line("%s = proto_read_%s(r, flexible, %s);" % (target, field.type, nullable))
 
     def read_array(self, body, field, target, nullable):
-        if field.struct is None and field.type in ARRAY_HELPERS:
+        if field.struct is None:
             body.line("%s = proto_read_%ss(r, arena, flexible, %s, &%s_count);"
                       % (target, field.type, nullable, target))
             return

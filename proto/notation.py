@@ -10,6 +10,7 @@ INT_SIZES = {"int8": 1, "int16": 2, "uint16": 2, "int32": 4, "uint32": 4, "int64
 FIXED_SIZES = dict(INT_SIZES, bool=1, float64=8, uuid=16)
 VARIABLE = ("string", "bytes", "records")
 PRIMITIVES = set(FIXED_SIZES) | set(VARIABLE)
+ARRAY_PRIMITIVES = {"int8", "int16", "int32", "int64", "string"}  # as far as wire.h has them
 OPEN = 32767  # upper end of "3+"
 
 
@@ -241,6 +242,8 @@ class Parser:
         array, type_name, null, null_versions = found.groups()
         if type_name not in PRIMITIVES and not type_name[0].isupper():
             self.fail("no such type: " + type_name)
+        if array and type_name in PRIMITIVES - ARRAY_PRIMITIVES:
+            self.fail("wire.h has no arrays of " + type_name)
         nullable = NEVER if null is None else Range.parse(null_versions) if null_versions else ALL
         if nullable is None:
             self.fail("bad versions behind ?")

@@ -38,24 +38,6 @@ uint32_t proto_read_uvarint(struct proto_reader *r)
     return value;
 }
 
-int32_t proto_read_varint(struct proto_reader *r)
-{
-    return proto_unzigzag32(proto_read_uvarint(r));
-}
-
-int64_t proto_read_varlong(struct proto_reader *r)
-{
-    int64_t value = 0;
-    const uint8_t *behind = proto_varlong_get(r->next, r->end, &value);
-
-    if (behind == NULL) {
-        proto_reader_fail(r, LEAT_EPROTOCOL);
-        return 0;
-    }
-    r->next = behind;
-    return value;
-}
-
 /* -1 for null (only where allowed), otherwise a length that Kafka accepts; not yet checked against
  * what remains. */
 static int32_t checked_length(struct proto_reader *r, int32_t length, bool nullable)
@@ -195,20 +177,6 @@ int64_t *proto_read_int64s(struct proto_reader *r,
     return values;
 }
 
-struct proto_uuid *proto_read_uuids(struct proto_reader *r,
-                                    struct lt_arena *arena,
-                                    bool flexible,
-                                    bool nullable,
-                                    int32_t *ret_count)
-{
-    struct proto_uuid *values =
-        proto_read_array(r, arena, flexible, nullable, 16, sizeof(*values), ret_count);
-    for (int32_t i = 0; i < *ret_count; i++) {
-        values[i] = proto_read_uuid(r);
-    }
-    return values;
-}
-
 struct lt_slice *proto_read_strings(struct proto_reader *r,
                                     struct lt_arena *arena,
                                     bool flexible,
@@ -289,16 +257,6 @@ void proto_write_float64(struct proto_writer *w, double value)
 void proto_write_uvarint(struct proto_writer *w, uint32_t value)
 {
     (void)proto_uvarint_put(proto_write_room(w, proto_uvarint_size(value)), value);
-}
-
-void proto_write_varint(struct proto_writer *w, int32_t value)
-{
-    proto_write_uvarint(w, proto_zigzag32(value));
-}
-
-void proto_write_varlong(struct proto_writer *w, int64_t value)
-{
-    (void)proto_varlong_put(proto_write_room(w, proto_varlong_size(value)), value);
 }
 
 /* What is written of `text`: see the head of wire.h. */
@@ -421,18 +379,6 @@ void proto_write_int64s(
     count = proto_write_count(w, count, flexible, nullable);
     for (int32_t i = 0; i < count; i++) {
         proto_write_int64(w, values[i]);
-    }
-}
-
-void proto_write_uuids(struct proto_writer *w,
-                       const struct proto_uuid *values,
-                       int32_t count,
-                       bool flexible,
-                       bool nullable)
-{
-    count = proto_write_count(w, count, flexible, nullable);
-    for (int32_t i = 0; i < count; i++) {
-        proto_write_uuid(w, values[i]);
     }
 }
 

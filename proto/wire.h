@@ -14,7 +14,8 @@
  * builds. Null where the version does not allow it is written as empty, text beyond 32767 bytes is
  * cut there: whatever a caller forgot, lengths on the wire are true.
  *
- * Not here: the frame (frame.h), headers (header.h), records (record_batch.h).
+ * Not here: the frame (frame.h), headers (header.h), records and their zig-zag varints
+ * (record_batch.h, varint.h).
  * Threads: one at a time per cursor. Source: KIP-482, Kafka clients
  * org.apache.kafka.common.protocol. */
 #ifndef PROTO_WIRE_H
@@ -133,11 +134,8 @@ static inline struct proto_uuid proto_read_uuid(struct proto_reader *r)
 
 double proto_read_float64(struct proto_reader *r);
 
-/* At most 5 (10) bytes, else malformed; bits beyond the width are dropped, as Kafka's ByteUtils
- * does. */
+/* At most 5 bytes, else malformed; bits beyond 32 are dropped, as Kafka's ByteUtils does. */
 uint32_t proto_read_uvarint(struct proto_reader *r);
-int32_t proto_read_varint(struct proto_reader *r);  /* zig-zag */
-int64_t proto_read_varlong(struct proto_reader *r); /* zig-zag */
 
 /* Borrowed from the reader's bytes. Null (data NULL) only where `nullable`, otherwise malformed.
  * Empty is not null. */
@@ -178,11 +176,6 @@ int64_t *proto_read_int64s(struct proto_reader *r,
                            bool flexible,
                            bool nullable,
                            int32_t *ret_count);
-struct proto_uuid *proto_read_uuids(struct proto_reader *r,
-                                    struct lt_arena *arena,
-                                    bool flexible,
-                                    bool nullable,
-                                    int32_t *ret_count);
 struct lt_slice *proto_read_strings(struct proto_reader *r,
                                     struct lt_arena *arena,
                                     bool flexible,
@@ -298,8 +291,6 @@ static inline void proto_write_raw(struct proto_writer *w, const void *data, siz
 
 void proto_write_float64(struct proto_writer *w, double value);
 void proto_write_uvarint(struct proto_writer *w, uint32_t value);
-void proto_write_varint(struct proto_writer *w, int32_t value);
-void proto_write_varlong(struct proto_writer *w, int64_t value);
 void proto_write_string(struct proto_writer *w, struct lt_slice text, bool flexible, bool nullable);
 void proto_write_bytes(struct proto_writer *w, struct lt_slice bytes, bool flexible, bool nullable);
 void proto_write_records(struct proto_writer *w,
@@ -317,11 +308,6 @@ void proto_write_int32s(
     struct proto_writer *w, const int32_t *values, int32_t count, bool flexible, bool nullable);
 void proto_write_int64s(
     struct proto_writer *w, const int64_t *values, int32_t count, bool flexible, bool nullable);
-void proto_write_uuids(struct proto_writer *w,
-                       const struct proto_uuid *values,
-                       int32_t count,
-                       bool flexible,
-                       bool nullable);
 void proto_write_strings(struct proto_writer *w,
                          const struct lt_slice *values,
                          int32_t count,
