@@ -9,7 +9,8 @@
   unused     what a header declares is defined somewhere and used by somebody
 
 usage: tidy.py [TOP [GENERATED...]]    prints one line per finding; exit code 1 if there is an error.
-GENERATED are directories of generated C: what it uses counts as used, nothing else is asked of it.
+GENERATED are directories with generated C in them (a build directory): what it uses counts as used, nothing else is
+asked of it.
 C is read as text with comments and strings blanked out: enough for code in one format, and quick.
 """
 
@@ -237,8 +238,9 @@ def read(path):
 
 
 def generated_code(folders):
-    return [blank(read(os.path.join(folder, name)))
-            for folder in folders for name in os.listdir(folder) if name.endswith((".c", ".h"))]
+    return [blank(read(os.path.join(where, name)))
+            for folder in folders for where, _, names in os.walk(folder)
+            for name in names if name.endswith((".c", ".h"))]
 
 
 def check_tree(top, generated):
