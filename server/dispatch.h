@@ -27,8 +27,8 @@
     XX(DESCRIBE_CLUSTER, describe_cluster)                                                         \
     XX(DESCRIBE_TOPIC_PARTITIONS, describe_topic_partitions)
 
-/* Each handler: int srv_handle_x(struct srv_request *req, const struct proto_x_request *in, struct proto_x_response *ret).
- * Declared by dispatch.c from the list above; `in` may be changed in place only where its header says so (Produce). */
+/* Each handler: int srv_handle_x(struct srv_request *req, const struct proto_x_request *in, struct proto_x_response *ret),
+ * declared in handlers.h from the list above. */
 
 /* Decode the frame, call the handler, queue the answer (or leave the request parked). Malformed bytes, or a key or version
  * that is not served: the connection is closed with one line, as Kafka does (ApiVersions alone answers 35). */

@@ -6,16 +6,19 @@
 #ifndef SRV_SERVER_H
 #define SRV_SERVER_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/file_ops.h"
+#include "server/quota.h"
 
 struct log_store;
 struct meta_store;
 struct srv_config;
+struct srv_fetch_sessions;
 struct srv_http;
 struct srv_listener;
 struct srv_loop;
@@ -23,10 +26,10 @@ struct srv_metrics;
 struct srv_topics;
 
 struct srv_server_options {
-    struct srv_config *config;      /* loaded and checked; borrowed for the server's life */
-    const struct lt_file_ops *ops;  /* tests: faults; otherwise lt_file_ops_real() */
+    struct srv_config *config;     /* loaded and checked; borrowed for the server's life */
+    const struct lt_file_ops *ops; /* tests: faults; otherwise lt_file_ops_real() */
     const struct lt_clock *clock;
-    bool ack_before_flush;          /* tests only: the broken order that the power-cut check must catch */
+    bool ack_before_flush; /* tests only: the broken order that the power-cut check must catch */
 };
 
 struct srv_server {
@@ -36,7 +39,13 @@ struct srv_server {
     struct log_store *store;
     struct srv_topics *topics;
     struct srv_metrics *metrics;
-    struct srv_http *http;          /* NULL: http.listeners is empty */
+    struct srv_http *http; /* NULL: http.listeners is empty */
+    struct srv_fetch_sessions *fetch_sessions;
+    struct srv_budget request_budget; /* bytes of frames that are read or worked on */
+    struct srv_addresses addresses;   /* connections per peer */
+    _Atomic int64_t connections;      /* open ones, all loops */
+    _Atomic int64_t staged_bytes;     /* copied answer bytes not yet sent, all connections */
+    _Atomic bool stopping;            /* long polls end at once */
     struct srv_loop **loops;
     size_t loop_count;
     struct srv_listener **listeners;
@@ -44,12 +53,15 @@ struct srv_server {
 };
 
 /* Open the data, recover, listen. On return 0 the server answers on all its listeners. */
-int srv_server_start(const struct srv_server_options *options, struct srv_server **ret_server, struct leat_error **reterr);
+int srv_server_start(const struct srv_server_options *options,
+                     struct srv_server **ret_server,
+                     struct leat_error **reterr);
 
 /* Stop accepting, answer what is in flight (at most shutdown.timeout.ms), flush, write the clean marker, free. */
 int srv_server_stop(struct srv_server *server, struct leat_error **reterr);
 
 /* Addresses that answer, "127.0.0.1:9092", as bound (port 0 resolved). Borrowed. */
-size_t srv_server_addresses(const struct srv_server *server, const char **ret_addresses, size_t count_max);
+size_t
+srv_server_addresses(const struct srv_server *server, const char **ret_addresses, size_t count_max);
 
 #endif
