@@ -59,7 +59,9 @@ static int decode(const struct test_message *message,
     *ret_copy = malloc(bytes.size == 0 ? 1 : bytes.size);
     *ret_struct = malloc(message->codec.struct_size);
     EXPECT(*ret_copy != NULL && *ret_struct != NULL);
-    memcpy(*ret_copy, bytes.data, bytes.size);
+    if (bytes.size > 0) {
+        memcpy(*ret_copy, bytes.data, bytes.size);
+    }
     memset(*ret_struct, 0x5a,
            message->codec.struct_size); /* nothing may depend on what was there */
     proto_reader_init(&r, lt_slice(*ret_copy, bytes.size));
@@ -105,7 +107,7 @@ static int for_each_golden(const char *folder, void (*check)(const struct golden
         for (char *line = strtok_r((char *)text.data, "\n", &rest); line != NULL;
              line = strtok_r(NULL, "\n", &rest)) {
             char *words = line;
-            golden.version = (int16_t)atol(strsep(&words, " "));
+            golden.version = (int16_t)strtol(strsep(&words, " "), NULL, 10);
             golden.variant = strsep(&words, " ");
             golden.bytes.size = 0;
             test_hex_append(&golden.bytes, strsep(&words, " "));
