@@ -120,7 +120,10 @@ struct log_extent {
  *   ret_offsets  the offsets as of this read (the run ends at or before the bound that they show)
  *
  * Returns 0 (ret->size may be 0), LEAT_ERANGE (offset < log start or > log end; ret_offsets is written),
- * LEAT_ECORRUPT or LEAT_EIO when a batch there failed its check: it is never handed out.
+ * LEAT_ECORRUPT or LEAT_EIO when a batch there failed its check: it is never handed out; LEAT_EFAILED when the partition
+ * failed and the offset lies where the disk may have nothing.
+ * The CRC of what an earlier process wrote is checked at its first read: here if that is cheap, else log_extent_resident
+ * says no and log_extent_load checks it.
  * Blocks: page faults for index and batch headers that are not resident. */
 int log_partition_read(struct log_partition *part,
                        const struct log_read_options *options,
@@ -131,11 +134,16 @@ void log_extent_release(struct log_extent *extent); /* empty is accepted */
 /* Another holder of the same bytes: fills *ret with its own reference. */
 void log_extent_share(const struct log_extent *extent, struct log_extent *ret);
 
-/* Are all bytes in the page cache? If not, hand the request to log_store_run first (log_extent_load there). */
+/* Are all bytes in the page cache, and known to be sound? If not, hand the request to log_store_run first (log_extent_load there). */
 bool log_extent_resident(const struct log_extent *extent);
 
-/* Read the bytes in (readahead and touch). Blocks for the disk. LEAT_EIO: they cannot be read. */
+/* Read the bytes in (readahead and touch), and check CRCs that nobody has checked since the log was opened. Blocks for
+ * the disk. LEAT_EIO: they cannot be read; LEAT_ECORRUPT: a batch among them is bad, a new read ends before it. */
 int log_extent_load(const struct log_extent *extent);
+
+/* Copy `size` bytes from place `at` of the extent (both within its size). LEAT_EIO instead of SIGBUS where the disk cannot
+ * deliver a page: whoever reads `data` directly takes that risk. Blocks for page faults. */
+int log_extent_copy(const struct log_extent *extent, size_t at, void *ret_bytes, size_t size);
 
 /* Bytes that a read at this offset could return now, over all segments; 0 when the offset is out of range.
  * Cheap: no more than an index lookup. */
