@@ -2,8 +2,7 @@
 """Makes the codec's C from proto/schema/: structs, init, decode, size and encode of every message, and api_list.h.
 
     gen.py --out DIR SCHEMA...       msg_<name>.h and .c for each schema, messages.h, api_list.h
-    gen.py --readme-table KEY... -- SCHEMA...
-                                     markdown table of these APIs and their versions
+    gen.py --readme-table KEY,KEY...  markdown table of these APIs and the versions that Kafka advertises
 
 Files that would not change are not written, so that a build redoes only what it must. See proto/schema/README.md for
 the notation and for what comes out.
@@ -617,6 +616,8 @@ def readme_table(schemas, keys):
     apis = {a.key: a for s in schemas for a in s.apis}
     rows = ["| key | API | versions |", "|--:|---|---|"]
     for key in keys:
+        if key not in apis:
+            raise notation.SchemaError("no API has the key %d" % key)
         api = apis[key]
         note = "" if api.served.first <= api.advertised.first else " (served from %d)" % api.served.first
         rows.append("| %d | %s | %s%s |" % (key, api.kafka_name, api.advertised, note))
@@ -639,10 +640,10 @@ def main():
     paths = options.schemas or [os.path.join(folder, n) for n in os.listdir(folder) if n.endswith(".schema")]
     try:
         schemas = load_all(paths)
+        if options.readme_table:
+            sys.stdout.write(readme_table(schemas, [int(k) for k in options.readme_table.split(",")]))
     except notation.SchemaError as error:
         sys.exit(str(error))
-    if options.readme_table:
-        sys.stdout.write(readme_table(schemas, [int(k) for k in options.readme_table.split(",")]))
     if options.out:
         for schema in schemas:
             write_if_changed(os.path.join(options.out, "msg_%s.h" % schema.name), header_text(schema))
