@@ -306,8 +306,7 @@ static void checkpoint(struct log_background *background)
     for (size_t i = 0; i < count; i++) {
         struct log_partition *part = slots[i]->part;
         struct log_offsets offsets;
-        if (!log_partition_loaded(part) || log_partition_failure(part) != NULL ||
-            log_partition_offsets(part, &offsets) < 0 ||
+        if (!log_partition_loaded(part) || log_partition_offsets(part, &offsets) < 0 ||
             offsets.log_end == log_partition_recovery_point(part)) {
             continue;
         }
@@ -365,8 +364,7 @@ static void retention(struct log_background *background)
     bool trusted = wall_trusted(background);
     size_t planned = 0;
     for (size_t i = 0; i < count; i++) {
-        if (log_partition_failure(slots[i]->part) == NULL &&
-            log_partition_retention_plan(slots[i]->part, trusted)) {
+        if (log_partition_retention_plan(slots[i]->part, trusted)) {
             struct log_slot *kept =
                 slots[planned]; /* those with something to do come to the front */
             slots[planned++] = slots[i];
@@ -383,7 +381,7 @@ static void retention(struct log_background *background)
                                 "%s: old segments could not be removed: %s", slots[i]->name,
                                 lt_err_text(err));
             }
-            store->options.listener.moved(slots[i]->part, store->options.listener.arg);
+            log_slot_moved(slots[i]);
         }
         store->options.listener.round(store->options.listener.arg);
     } else if (planned > 0 && !atomic_load(&dir->offline)) {
@@ -436,9 +434,9 @@ delete_directory(struct log_background *background, struct deletion *deletion, i
     struct leat_error *error = NULL;
     int err = 0;
     if (deletion->path != NULL) {
-        ops->crash_point(ops, "delete-begin");
+        ops->crash_point(ops, "delete_begin");
         err = log_data_dir_remove_tree(ops, dir->disk.path, deletion->path, &error);
-        ops->crash_point(ops, "delete-end");
+        ops->crash_point(ops, "delete_end");
     }
     if (err == 0) {
         if (deletion->gone != NULL) {

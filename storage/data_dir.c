@@ -492,7 +492,7 @@ int log_data_dir_remove_tree(const struct lt_file_ops *ops,
 {
     int err = remove_files(ops, path, reterr);
     if (err == 0) {
-        ops->crash_point(ops, "delete-files-gone");
+        ops->crash_point(ops, "delete_files_gone");
         err = ops->rmdir(ops, path);
         if (err < 0 && err != LEAT_ENOENT) {
             return lt_error_set_errno(reterr, err, errno, "%s", path);

@@ -121,8 +121,8 @@ int log_store_open(const struct log_store_options *options,
 
 static void on_flush_moved(struct log_partition *part, void *arg)
 {
-    const struct log_dir *dir = arg;
-    dir->store->options.listener.moved(part, dir->store->options.listener.arg);
+    (void)arg;
+    log_slot_moved(log_slot_of(part));
 }
 
 static void on_flush_round(uint64_t bytes, void *arg)

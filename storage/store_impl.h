@@ -36,6 +36,7 @@ struct log_slot {
     struct log_partition *part; /* the store's reference, while in the table */
     bool make_dir;              /* no directory, or none with a partition.metadata */
     atomic_bool ready;          /* background work may touch it */
+    atomic_bool failure_told;   /* the operator has heard why it is offline */
     size_t reap_waiting;        /* background thread: deleted segments that wait */
     UT_hash_handle hh;          /* by name */
     char name[];                /* "<topic>-<partition>" */
@@ -95,6 +96,10 @@ int log_slots_each(struct log_slot **slots,
                    size_t count,
                    int threads,
                    int (*each)(struct log_slot *slot));
+
+/* Tell the listener; and the operator, the first time, when the partition has failed. No lock may be held. */
+void log_slot_moved(struct log_slot *slot);
+struct log_slot *log_slot_of(const struct log_partition *part);
 
 /* The directory's own files failed: it and its partitions are offline for good. No lock may be held. Idempotent. */
 void log_dir_fail(struct log_dir *dir, const char *why);

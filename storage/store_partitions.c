@@ -48,8 +48,23 @@ static void on_dirty(struct log_env *env, struct log_partition *part)
 
 static void on_moved(struct log_env *env, struct log_partition *part)
 {
-    const struct log_listener *listener = &slot_of(env)->store->options.listener;
-    listener->moved(part, listener->arg);
+    LT_ASSERT(slot_of(env)->part == part);
+    log_slot_moved(slot_of(env));
+}
+
+void log_slot_moved(struct log_slot *slot)
+{
+    const struct log_listener *listener = &slot->store->options.listener;
+    const char *failure = log_partition_failure(slot->part);
+    if (failure != NULL && !atomic_exchange(&slot->failure_told, true)) {
+        log_store_event(slot->store, LT_ERROR, "partition_offline", "%s", failure);
+    }
+    listener->moved(slot->part, listener->arg);
+}
+
+struct log_slot *log_slot_of(const struct log_partition *part)
+{
+    return slot_of(log_partition_env(part));
 }
 
 static void
@@ -476,21 +491,22 @@ int log_store_remove(struct log_store *store,
                      void (*gone)(void *arg),
                      void *arg)
 {
-    struct log_slot *slot = slot_of(log_partition_env(part));
+    struct log_slot *slot = log_slot_of(part);
     LT_ASSERT(slot->store == store && slot->part == part);
     struct log_dir *dir = slot->dir;
     struct log_config config;
     log_partition_config(part, &config);
-    atomic_store(&dir->stale, true);
     char *path = lt_calloc(1, LOG_PATH_SIZE);
     if (path == NULL) {
         return LEAT_ENOMEM;
     }
-    store->options.ops->crash_point(store->options.ops, "remove-begin");
+    store->options.ops->crash_point(store->options.ops, "remove_begin");
     int err = log_partition_mark_deleted(part, path, LOG_PATH_SIZE);
-    store->options.ops->crash_point(store->options.ops, "remove-renamed");
+    store->options.ops->crash_point(store->options.ops, "remove_renamed");
     log_flusher_forget(dir->flusher, &slot->flush);
     leave(slot);
+    atomic_store(&dir->stale,
+                 true); /* after it left the table: a writer of checkpoints clears it first */
     if (err == 0) {
         bool made = path[0] != '\0';
         err = log_background_delete(dir->background, made ? path : NULL,
@@ -501,7 +517,7 @@ int log_store_remove(struct log_store *store,
         log_store_event(store, LT_WARN, "delete_failed", "%s: %s", slot->name, lt_err_text(err));
     }
     lt_free(path);
-    store->options.listener.moved(part, store->options.listener.arg);
+    log_slot_moved(slot);
     store->options.listener.round(store->options.listener.arg);
     log_partition_unref(slot->part);
     return err;
@@ -574,7 +590,7 @@ int log_store_remove_topic_id(struct log_store *store,
 
 int log_partition_delete_records(struct log_partition *part, int64_t offset, int64_t *ret_log_start)
 {
-    struct log_slot *slot = slot_of(log_partition_env(part));
+    struct log_slot *slot = log_slot_of(part);
     int64_t log_start;
     int err = log_partition_raise_log_start(part, offset, &log_start);
     if (err == 0) {
@@ -583,9 +599,8 @@ int log_partition_delete_records(struct log_partition *part, int64_t offset, int
     if (err < 0) {
         return err;
     }
-    const struct log_listener *listener = &slot->store->options.listener;
-    listener->moved(part, listener->arg);
-    listener->round(listener->arg);
+    log_slot_moved(slot);
+    slot->store->options.listener.round(slot->store->options.listener.arg);
     log_background_wake(slot->dir->background, LOG_WORK_RETENTION);
     *ret_log_start = log_start;
     return 0;
