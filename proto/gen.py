@@ -226,8 +226,12 @@ class StructWriter:
             body.line("uint32_t tag = proto_read_tag(r, &tag_size);")
             for number, field in enumerate(self.struct.tagged_fields):
                 condition = self.condition(self.tag_versions(field))
-                test = "tag == %d%s" % (field.tag, " && " + condition if condition else "")
-                body.open(("else if (%s)" if number else "if (%s)") % test, joined=number > 0)
+                body.open(("else if (tag == %d)" if number else "if (tag == %d)") % field.tag, joined=number > 0)
+                if condition:
+                    # A tag before its time is no unknown tag: Kafka refuses it.
+                    body.open("if (!(%s))" % condition)
+                    body.line("proto_reader_fail(r, LEAT_EPROTOCOL);")
+                    body.close()
                 self.read_field(body, field, "ret->" + field.name, tagged=True)
                 body.close()
             body.open("else", joined=True)

@@ -223,13 +223,8 @@ int32_t proto_read_tag_count(struct proto_reader *r)
 uint32_t proto_read_tag(struct proto_reader *r, size_t *ret_size)
 {
     uint32_t tag = proto_read_uvarint(r);
-    size_t size = proto_read_uvarint(r);
 
-    if (size > proto_reader_remaining(r)) {
-        proto_reader_fail(r, LEAT_EPROTOCOL);
-        size = 0;
-    }
-    *ret_size = size;
+    *ret_size = proto_read_uvarint(r);
     return tag;
 }
 

@@ -187,7 +187,8 @@ struct lt_slice *proto_read_strings(struct proto_reader *r,
 void *proto_read_struct(struct proto_reader *r, struct lt_arena *arena, size_t size);
 void *proto_read_tagged_struct(struct proto_reader *r, struct lt_arena *arena, size_t size);
 
-/* Tagged fields: `for (i = 0; i < proto_read_tag_count(r); i++) tag = proto_read_tag(r, &size)`. */
+/* Tagged fields: the count, then for each its number and size, then its value or proto_read_skip. The size counts for
+ * tags that nobody knows; a known one is as long as its type says, whatever the size claims (Kafka does the same). */
 int32_t proto_read_tag_count(struct proto_reader *r);
 uint32_t proto_read_tag(struct proto_reader *r, size_t *ret_size);
 void proto_read_tags_skip(struct proto_reader *r); /* a whole section of unknown ones */

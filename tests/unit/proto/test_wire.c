@@ -180,6 +180,30 @@ START_TEST(what_kafka_tolerates)
 }
 END_TEST
 
+/* A known tag is as long as its type says, whatever size it claims, and must not come before its version. */
+START_TEST(known_tags)
+{
+    static const char prefix[] = "00000001 00000002 00000003 00 00000004 00000005 01 01 01";
+    struct proto_fetch_request request;
+    struct lt_buf text = {0};
+
+    ck_assert_int_eq(lt_buf_printf(&text, "%s 01 00 7f 03 6162", prefix), 0);
+    given(lt_buf_text(&text));
+    ck_assert_int_eq(proto_fetch_request_decode(&r, 15, &arena, &request), 0);
+    ck_assert(lt_slice_is(request.cluster_id, "ab"));
+    text.size = 0;
+    ck_assert_int_eq(lt_buf_printf(&text, "%s 01 01 0d 00000006 0000000000000007 00", prefix), 0);
+    given(lt_buf_text(&text));
+    ck_assert_int_eq(proto_fetch_request_decode(&r, 15, &arena, &request), 0);
+    ck_assert_int_eq(request.replica_state.replica_epoch, 7);
+    lt_buf_release(&text);
+    /* Version 12 still has the plain replica_id; its tag comes with 15. */
+    given("ffffffff 00000001 00000002 00000003 00 00000004 00000005 01 01 01 01 01 0d 00000006 "
+          "0000000000000007 00");
+    ck_assert_int_eq(proto_fetch_request_decode(&r, 12, &arena, &request), LEAT_EPROTOCOL);
+}
+END_TEST
+
 /* A tagged section that ends behind the frame, and one that never ends. */
 START_TEST(what_kafka_refuses)
 {
@@ -349,6 +373,7 @@ static Suite *suite(void)
     tcase_add_test(reading, counts_are_checked_before_memory);
     tcase_add_test(reading, negative_lengths_are_null);
     tcase_add_test(reading, what_kafka_tolerates);
+    tcase_add_test(reading, known_tags);
     tcase_add_test(reading, what_kafka_refuses);
     suite_add_tcase(s, reading);
     tcase_add_checked_fixture(writing, setup, teardown);
