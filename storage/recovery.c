@@ -525,7 +525,9 @@ static int cut(struct log_partition *part,
         }
     }
     if (err == 0 && keep && bad->used_end > bad->position) {
-        err = keep_bytes(seg, bad->position, bad->used_end);
+        /* A batch may end in zeros: the rest of the block goes along. */
+        uint64_t end = (bad->used_end + ZERO_BLOCK - 1) / ZERO_BLOCK * ZERO_BLOCK;
+        err = keep_bytes(seg, bad->position, end > seg->allocated ? seg->allocated : end);
     }
     part->env->ops->crash_point(part->env->ops, "recovery_before_cut");
     if (err == 0) {
@@ -567,6 +569,14 @@ static int refuse(struct log_partition *part,
 {
     const struct log_segment *seg = recovery->segs[bad->seg];
     int code = LT_CORRUPT();
+    if (bad->valid && bad->valid_seg == bad->seg && bad->valid_position == bad->position) {
+        return lt_error_set(reterr, code,
+                            "%s-%" PRId32 ": %020" PRId64 ".log: the batch at byte %" PRIu64
+                            " has offset %" PRId64 " where %" PRId64
+                            " must come; repair it with leat segment repair",
+                            part->topic, part->number, seg->base_offset, bad->position,
+                            bad->valid_offset, bad->expected);
+    }
     if (!bad->valid) {
         return lt_error_set(reterr, code,
                             "%s-%" PRId32 ": %020" PRId64 ".log: damaged at byte %" PRIu64

@@ -635,11 +635,17 @@ static int rebuild_indexes(struct log_segment *seg, struct log_indexes **ret_ind
 
 /* ---- CRC checks of what an earlier process wrote ---- */
 
+enum { REGION_UNKNOWN = 0, REGION_SOUND = 1, REGION_BAD = 2 /* sound below bad_position */ };
+
 bool log_segment_checked(const struct log_segment *seg, uint64_t position, uint64_t end)
 {
     end = end > seg->trusted_from ? seg->trusted_from : end;
     for (uint64_t at = position; at < end; at = ((at >> LOG_REGION_BITS) + 1) << LOG_REGION_BITS) {
-        if (atomic_load_explicit(&seg->checked[at >> LOG_REGION_BITS], memory_order_acquire) == 0) {
+        uint8_t state =
+            atomic_load_explicit(&seg->checked[at >> LOG_REGION_BITS], memory_order_acquire);
+        if (state == REGION_UNKNOWN ||
+            (state == REGION_BAD &&
+             end > atomic_load_explicit(&seg->bad_position, memory_order_acquire))) {
             return false;
         }
     }
@@ -720,12 +726,13 @@ int log_segment_check(struct log_segment *seg, uint64_t position, uint64_t end)
     uint64_t region = position >> LOG_REGION_BITS;
     for (; err == 0 && region << LOG_REGION_BITS < end; region++) {
         uint64_t begin = region << LOG_REGION_BITS;
-        if (log_segment_checked(seg, begin, begin + 1)) {
+        if (atomic_load_explicit(&seg->checked[region], memory_order_acquire) == REGION_SOUND) {
             continue;
         }
         err = check_one(seg, map, begin, trusted);
-        if (err == 0) {
-            atomic_store_explicit(&seg->checked[region], 1, memory_order_release);
+        if (err == 0 || err == LEAT_ECORRUPT) {
+            uint8_t state = err == 0 ? REGION_SOUND : REGION_BAD;
+            atomic_store_explicit(&seg->checked[region], state, memory_order_release);
         }
     }
     return err;

@@ -64,7 +64,7 @@ struct log_segment {
         *retired; /* indexes that were found wrong, kept for readers that still look */
 
     uint64_t trusted_from;    /* bytes from here on were checked or written by this process */
-    _Atomic uint8_t *checked; /* one per region below trusted_from: its CRCs were checked; owned */
+    _Atomic uint8_t *checked; /* one per region below trusted_from: what a check of its CRCs said; owned */
     _Atomic uint64_t
         bad_position;           /* first batch that failed a check; LOG_NO_POSITION = none known */
     _Atomic int64_t bad_offset; /* offset expected there */

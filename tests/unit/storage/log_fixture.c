@@ -105,7 +105,7 @@ static int build_batch(struct log_fixture *fx,
     }
     int err = 0;
     for (int i = 0; err == 0 && i < what->count; i++) {
-        int prefix = snprintf(value, capacity, "%" PRId64 ":", base_offset + i);
+        int prefix = snprintf(value, capacity, "%010" PRId64 ":", base_offset + i);
         memset(value + prefix, 'a' + (int)((base_offset + i) % 26), fx->value_size);
         struct proto_new_record record = {.timestamp = what->timestamp + i * what->timestamp_step,
                                           .key = lt_slice("key", 3),
@@ -178,7 +178,7 @@ struct log_offsets log_fixture_offsets(struct log_fixture *fx)
 static void check_record(const struct proto_record *record)
 {
     char prefix[32];
-    int size = snprintf(prefix, sizeof(prefix), "%" PRId64 ":", record->offset);
+    int size = snprintf(prefix, sizeof(prefix), "%010" PRId64 ":", record->offset);
     ck_assert_uint_ge(record->value.size, (size_t)size);
     ck_assert_int_eq(memcmp(record->value.data, prefix, (size_t)size), 0);
     for (size_t i = (size_t)size; i < record->value.size; i++) {
