@@ -29,8 +29,10 @@ static inline struct lt_slice lt_slice_text(const char *text)
 
 static inline bool lt_slice_equal(struct lt_slice a, struct lt_slice b)
 {
-    return (a.data == NULL) == (b.data == NULL) && a.size == b.size &&
-           (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+    if (a.data == NULL || b.data == NULL) {
+        return a.data == b.data;
+    }
+    return a.size == b.size && memcmp(a.data, b.data, a.size) == 0;
 }
 
 static inline bool lt_slice_is(struct lt_slice a, const char *text)

@@ -137,7 +137,6 @@ static void resolve_format(void)
         format_now = terminal ? LT_DIAG_TEXT : LT_DIAG_LOGFMT;
     }
     coloured = automatic && terminal;
-    /* NOLINTNEXTLINE(concurrency-mt-unsafe): nothing in leat changes the environment */
     journal = automatic && !terminal && getenv("JOURNAL_STREAM") != NULL;
     resolved = true;
 }

@@ -105,8 +105,7 @@ static void dirty_file_free(struct dirty_file *file)
 static struct dirty_file *dirty_file_find(struct lt_file_faults *faults, const struct stat *st)
 {
     struct dirty_file *file;
-    LIST_FOREACH(file, &faults->files, link)
-    {
+    LIST_FOREACH (file, &faults->files, link) {
         if (file->device == st->st_dev && file->inode == st->st_ino) {
             return file;
         }
@@ -235,8 +234,7 @@ static void cut_power(struct lt_file_faults *faults)
     while (!LIST_EMPTY(&faults->files)) {
         struct dirty_file *file = LIST_FIRST(&faults->files);
         const struct undo *undo;
-        STAILQ_FOREACH(undo, &file->undos, link)
-        {
+        STAILQ_FOREACH (undo, &file->undos, link) {
             undo_apply(file, undo);
         }
         dirty_file_free(file);

@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/arena.h"
+#include "base/assert.h"
 #include "base/buf.h"
 #include "base/os.h"
 
@@ -359,6 +360,7 @@ static int parse_line(struct parser *p, const char *line, size_t size)
     if (err < 0) {
         return err;
     }
+    LT_ASSERT(key != NULL && value != NULL);
     return strcmp(key, "include") == 0 ? include_files(p, value) : add_entry(p, key, value);
 }
 
@@ -406,6 +408,7 @@ static int include_files(struct parser *p, const char *pattern)
         return no_memory(p);
     }
     /* No match is no error only for patterns: conf.d may be empty, a named file must exist. */
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): without ~ it reads neither the environment nor the users */
     if (glob(path, GLOB_NOCHECK, NULL, &found) != 0) {
         err = lt_error_set(p->reterr, LEAT_EIO, "%s:%d: cannot search %s", p->file, p->line, path);
         lt_free(path);

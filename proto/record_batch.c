@@ -118,7 +118,8 @@ int proto_batch_records_open(struct lt_slice batch,
     if (proto_batch_size_read(batch.data, batch.size, &total) != 0 || total > batch.size) {
         return LT_CORRUPT();
     }
-    (void)proto_batch_header_read(batch.data, total, &header); /* total >= 61 */
+    int err = proto_batch_header_read(batch.data, total, &header);
+    LT_ASSERT(err == 0); /* total >= 61 */
     if (header.magic != PROTO_MAGIC_V2 || header.record_count < 0) {
         return LT_CORRUPT();
     }
@@ -130,7 +131,7 @@ int proto_batch_records_open(struct lt_slice batch,
     if (codec != PROTO_CODEC_NONE && !emptied) {
         scratch->size = 0;
         size_t size_max = output_max != 0 ? output_max : proto_decompress_max(records.size);
-        int err = proto_decompress(codec, records, size_max, scratch);
+        err = proto_decompress(codec, records, size_max, scratch);
         if (err != 0) {
             return err;
         }

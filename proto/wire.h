@@ -286,6 +286,7 @@ static inline void proto_write_uuid(struct proto_writer *w, struct proto_uuid id
 static inline void proto_write_raw(struct proto_writer *w, const void *data, size_t size)
 {
     if (size > 0) {
+        LT_DASSERT(data != NULL);
         memcpy(proto_write_room(w, size), data, size);
     }
 }
