@@ -101,10 +101,11 @@ class Api:
 
 
 class Record:
-    def __init__(self, name, versions, flexible, type_number):
+    def __init__(self, name, versions, flexible, type_number, golden):
         self.kafka_name = name
         self.name = snake(name)
         self.type = type_number  # number of the record type in its log, or None
+        self.golden = golden  # whether a class of Kafka's writes it, so that there are golden bytes
         self.message = Message(self.name, versions, flexible)
 
 
@@ -210,9 +211,11 @@ class Parser:
     def parse_record(self, words):
         if len(words) < 2:
             self.fail("record NAME")
-        options = self.options(words[2:], ("versions", "flexible", "type"))
+        options = self.options(words[2:], ("versions", "flexible", "type", "golden"))
+        if options.get("golden", "none") != "none":
+            self.fail("golden none, or nothing")
         record = Record(words[1], self.range_of(options, "versions"), self.flexible_of(options),
-                        options.get("type"))
+                        options.get("type"), "golden" not in options)
         self.file.records.append(record)
         self.begin(record.message)
 

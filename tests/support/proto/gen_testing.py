@@ -2,7 +2,7 @@
 """Makes the table of test_messages (messages.h) from proto/schema/: print and fill functions of every message.
 
     gen_testing.py --out FILE SCHEMA...
-    gen_testing.py --names SCHEMA...      Kafka's names of all messages, for the program that writes golden bytes
+    gen_testing.py --names SCHEMA...      the messages that Kafka has classes for, for the program that writes golden bytes
 """
 
 import argparse
@@ -116,8 +116,9 @@ def erased_codec(message, out):
 
 
 def kafka_names(schema):
-    names = [a.kafka_name + suffix for a in schema.apis for suffix in ("Request", "Response")]
-    return names + [r.kafka_name for r in schema.records]
+    """(name, whether there are golden bytes), in the order of schema.messages."""
+    names = [(a.kafka_name + suffix, True) for a in schema.apis for suffix in ("Request", "Response")]
+    return names + [(r.kafka_name, r.golden) for r in schema.records]
 
 
 def source_text(schemas):
@@ -125,13 +126,13 @@ def source_text(schemas):
            '#include "proto/messages.h"', '#include "tests/support/proto/messages.h"', ""]
     rows = []
     for schema in schemas:
-        for kafka_name, message in zip(kafka_names(schema), schema.messages):
+        for (kafka_name, golden), message in zip(kafka_names(schema), schema.messages):
             for struct in list(message.structs.values()) + [message.root]:
                 writer = TestWriter(message, struct)
                 writer.dump_function(out)
                 writer.fill_function(out)
-            rows.append('    {"%s", %d, %d, %s, dump_%s, fill_%s},' % (
-                kafka_name, message.versions.first, message.versions.last, erased_codec(message, out),
+            rows.append('    {"%s", %s, %d, %d, %s, dump_%s, fill_%s},' % (
+                kafka_name, gen.c_bool(golden), message.versions.first, message.versions.last, erased_codec(message, out),
                 message.name, message.name))
     out += ["const struct test_message test_messages[] = {"] + rows + ["};", "",
             "const size_t test_message_count = sizeof(test_messages) / sizeof(test_messages[0]);", ""]
@@ -146,7 +147,7 @@ def main():
     options = parser.parse_args()
     schemas = gen.load_all(options.schemas)
     if options.names:
-        print("\n".join(name for schema in schemas for name in kafka_names(schema)))
+        print("\n".join(name for schema in schemas for name, golden in kafka_names(schema) if golden))
     if options.out:
         gen.write_if_changed(options.out, source_text(schemas))
 

@@ -17,6 +17,7 @@ struct test_filler {
 
 struct test_message {
     const char *name; /* Kafka's, "FetchRequest", "OffsetCommitKey" */
+    bool golden;      /* Kafka has a class for it, so there are golden bytes */
     int16_t version_min;
     int16_t version_max;
     struct proto_message codec;
