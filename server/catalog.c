@@ -304,14 +304,13 @@ static int add_logs(struct srv_catalog *catalog,
                     const struct proto_uuid *id,
                     int32_t first,
                     int32_t count,
-                    struct log_partition ***ret_logs,
+                    struct srv_new_log **ret_logs,
                     struct leat_error **reterr)
 {
     struct log_store *store = catalog->server->store;
     struct log_config config;
     (void)srv_config_topic(catalog->server->config, topic, &config);
-    struct log_partition **logs =
-        lt_calloc((size_t)(count - first) + 1, sizeof(struct log_partition *));
+    struct srv_new_log *logs = lt_calloc((size_t)(count - first) + 1, sizeof(*logs));
     if (logs == NULL) {
         return lt_error_set(reterr, LEAT_ENOMEM, "%s: %s", topic, lt_err_text(LEAT_ENOMEM));
     }
@@ -326,12 +325,13 @@ static int add_logs(struct srv_catalog *catalog,
             .config = &config,
         };
         memcpy(options.topic_id, id->bytes, sizeof(options.topic_id));
-        err = log_store_add(store, &options, &logs[made], reterr);
+        logs[made].leader_epoch = options.leader_epoch;
+        err = log_store_add(store, &options, &logs[made].log, reterr);
         made += err == 0;
     }
     if (err != 0) {
         while (made-- > 0) {
-            take_back(catalog, id, logs[made]);
+            take_back(catalog, id, logs[made].log);
         }
         lt_free(logs);
         return err;
@@ -379,7 +379,7 @@ static void bring_topic(struct srv_catalog *catalog,
     struct srv_topics *topics = catalog->server->topics;
     struct srv_topic *topic = srv_topics_by_name(topics, lt_slice_text(name));
     int32_t first = topic == NULL ? 0 : srv_topic_partition_count(topic);
-    struct log_partition **logs = NULL;
+    struct srv_new_log *logs = NULL;
     struct leat_error *why = NULL;
     int err = 0;
     if (first < meta->partition_count) {
@@ -390,7 +390,7 @@ static void bring_topic(struct srv_catalog *catalog,
                                           meta->internal, logs, meta->partition_count, rev)
                       : srv_topic_grow(topics, topic, logs, meta->partition_count - first);
             for (int32_t i = 0; err != 0 && i < meta->partition_count - first; i++) {
-                take_back(catalog, &meta->topic_id, logs[i]);
+                take_back(catalog, &meta->topic_id, logs[i].log);
             }
             lt_free(logs);
         }
@@ -900,6 +900,8 @@ static int raise_batch(struct srv_server *server, const struct raise *raises, si
     }
     lt_arena_release(&arena);
     for (size_t i = 0; err == 0 && i < count; i++) {
+        atomic_store_explicit(&raises[i].part->leader_epoch, raises[i].leader_epoch,
+                              memory_order_relaxed);
         int failed = log_partition_set_leader_epoch(raises[i].part->log, raises[i].leader_epoch);
         if (failed != 0) { /* that partition is offline; the others serve */
             lt_diag(LT_ERROR, "topics", "epoch_not_raised", lt_err_text(failed),

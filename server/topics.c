@@ -302,7 +302,7 @@ void srv_topic_unref(struct srv_topic *topic)
 static int make_partitions(struct srv_topic *topic,
                            struct srv_partition **partitions,
                            int32_t first,
-                           struct log_partition *const *logs,
+                           const struct srv_new_log *logs,
                            int32_t count)
 {
     for (int32_t i = 0; i < count; i++) {
@@ -315,14 +315,15 @@ static int make_partitions(struct srv_topic *topic,
             return LEAT_ENOMEM;
         }
         part->topic = topic;
-        part->log = logs[i];
+        part->log = logs[i].log;
+        atomic_store_explicit(&part->leader_epoch, logs[i].leader_epoch, memory_order_relaxed);
         part->number = first + i;
         (void)pthread_mutex_init(&part->waiters_mutex, NULL); /* default attributes: cannot fail */
         LIST_INIT(&part->waiters);
         partitions[first + i] = part;
     }
     for (int32_t i = 0; i < count; i++) {
-        log_partition_set_owner(logs[i], partitions[first + i]);
+        log_partition_set_owner(logs[i].log, partitions[first + i]);
     }
     return 0;
 }
@@ -390,7 +391,7 @@ int srv_topics_insert(struct srv_topics *topics,
                       struct lt_slice name,
                       const struct proto_uuid *id,
                       bool internal,
-                      struct log_partition *const *logs,
+                      const struct srv_new_log *logs,
                       int32_t count,
                       int64_t rev)
 {
@@ -423,7 +424,7 @@ int srv_topics_insert(struct srv_topics *topics,
 
 int srv_topic_grow(struct srv_topics *topics,
                    struct srv_topic *topic,
-                   struct log_partition *const *logs,
+                   const struct srv_new_log *logs,
                    int32_t count)
 {
     struct srv_topic_internal *own = topic->internal_state;

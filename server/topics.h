@@ -39,6 +39,7 @@ struct srv_partition {
     struct srv_topic *topic; /* borrowed: the topic owns its partitions */
     struct log_partition *log;
     int32_t number;
+    _Atomic int32_t leader_epoch;  /* as the metadata store has it: known without loading the log */
     pthread_mutex_t waiters_mutex; /* guards `waiters` and each waiter's link */
     LIST_HEAD(, srv_waiter) waiters;
 };
@@ -112,6 +113,12 @@ void srv_topics_free(struct srv_server *server);
 
 /* ---- changes to the registry: catalog.c, metadata thread ---- */
 
+/* A log on its way into the registry. */
+struct srv_new_log {
+    struct log_partition *log;
+    int32_t leader_epoch;
+};
+
 int srv_topics_new(struct srv_server *server, struct srv_topics **ret_topics);
 void srv_topics_release_all(struct srv_topics *topics); /* every topic leaves the registry */
 void srv_topics_delete(struct srv_topics *topics);      /* the empty registry itself */
@@ -121,14 +128,14 @@ int srv_topics_insert(struct srv_topics *topics,
                       struct lt_slice name,
                       const struct proto_uuid *id,
                       bool internal,
-                      struct log_partition *const *logs,
+                      const struct srv_new_log *logs,
                       int32_t count,
                       int64_t rev);
 
 /* Add partitions at the end (log references are taken over on success). */
 int srv_topic_grow(struct srv_topics *topics,
                    struct srv_topic *topic,
-                   struct log_partition *const *logs,
+                   const struct srv_new_log *logs,
                    int32_t count);
 
 /* Take a topic out; the caller gets the registry's reference. NULL: not there. */

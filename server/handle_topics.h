@@ -1,0 +1,32 @@
+/* handle_topics.h: what the handlers of topics and of settings share.
+ *
+ * Threads: the request's loop. */
+#ifndef SRV_HANDLE_TOPICS_H
+#define SRV_HANDLE_TOPICS_H
+
+#include "base/arena.h"
+#include "server/config.h"
+
+/* Fill the error fields of an answer; the text is copied. LEAT_ENOMEM. */
+int srv_refuse(struct lt_arena *arena,
+               int16_t *ret_code,
+               struct lt_slice *ret_message,
+               int16_t code,
+               const char *text);
+
+/* The wire code for the outcome of a change (topic_change.h). */
+int16_t srv_change_error(int err);
+
+/* Check one topic setting and put it into pairs (room for one more), replacing an earlier value of the same name.
+ * LEAT_ECONFIG with Kafka's sentence; LEAT_ENOMEM. */
+int srv_set_topic_pair(struct lt_arena *arena,
+                       struct srv_config_pair *pairs,
+                       size_t *count,
+                       const char *name,
+                       const char *value,
+                       struct leat_error **reterr);
+
+/* Which of the names stand in the list more than once. In the arena; NULL: no memory. */
+bool *srv_repeated(struct lt_arena *arena, const struct lt_slice *names, size_t count);
+
+#endif
