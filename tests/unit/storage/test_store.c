@@ -18,8 +18,13 @@
 static struct test_store ts;
 static struct test_ops_gate gate;
 
+static atomic_int gone_count; /* calls of on_gone */
+static atomic_int jobs_done;
+
 static void setup(void)
 {
+    atomic_store(&gone_count, 0);
+    atomic_store(&jobs_done, 0);
     test_store_init(&ts);
     test_ops_gate_init(&gate, ts.options.ops);
 }
@@ -555,8 +560,6 @@ END_TEST
 
 /* ---- deletion and strays ---- */
 
-static atomic_int gone_count;
-
 static void on_gone(void *arg)
 {
     (void)arg;
@@ -713,8 +716,6 @@ START_TEST(clean_start_touches_no_partition_files)
 END_TEST
 
 /* ---- reader jobs ---- */
-
-static atomic_int jobs_done;
 
 static void count_job(void *arg)
 {

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""Runs crash_loop in a fresh directory; keeps the directory if a promise was broken.
+"""Runs a test program in a fresh directory, its first argument; keeps the directory if the program fails.
 
-  crash_loop.py PROGRAM [--expect-broken] ARGUMENTS...
+  run_in_dir.py PROGRAM [--expect-broken] ARGUMENTS...
 
 --expect-broken is for controls: the check must find the loss (exit code 3 of the program), or it can find nothing.
 LEAT_SEED takes the place of the seed in ARGUMENTS.
@@ -21,7 +21,7 @@ def main():
     arguments = [argument for argument in arguments if argument != "--expect-broken"]
     if "LEAT_SEED" in os.environ:
         arguments += ["--seed", os.environ["LEAT_SEED"]]
-    directory = tempfile.mkdtemp(prefix="leat-crash-")
+    directory = tempfile.mkdtemp(prefix="leat-test-")
     code = subprocess.run([program, os.path.join(directory, "data")] + arguments).returncode
     if expect_broken and code == BROKEN:
         print("control: the loss was found, as it must be")
