@@ -44,7 +44,7 @@ int log_dump_file(const struct log_file *file,
         log_out_int(out, "size", (int64_t)view.size);
         log_out_end(out);
     } else {
-        fprintf(out->file, "Dumping %s\n", file->path);
+        log_out_print(out, "Dumping %s\n", file->path);
     }
     switch (file->kind) {
     case LOG_FILE_LOG: {
@@ -82,7 +82,7 @@ static int dump_log(struct dump *dump, struct log_view *view, struct leat_error 
     struct log_scan scan;
     struct log_scan_item item;
     if (!dump->out->json) {
-        fprintf(dump->out->file, "Log starting offset: %" PRId64 "\n", dump->file->base_offset);
+        log_out_print(dump->out, "Log starting offset: %" PRId64 "\n", dump->file->base_offset);
     }
     log_scan_init(&scan, view);
     do {
@@ -133,7 +133,7 @@ static void dump_batch(struct dump *dump, const struct log_scan_item *item)
         log_out_text(dump->out, "error", lt_err_text(err));
         log_out_end(dump->out);
     } else {
-        fprintf(dump->out->file, "| the records cannot be read: %s\n", lt_err_text(err));
+        log_out_print(dump->out, "| the records cannot be read: %s\n", lt_err_text(err));
     }
 }
 
@@ -142,28 +142,30 @@ static void batch_text(struct dump *dump, const struct log_scan_item *item)
 {
     const struct proto_batch_header *header = &item->header;
     bool append_time = proto_batch_header_is(header, PROTO_BATCH_LOG_APPEND_TIME);
-    fprintf(dump->out->file,
-            "baseOffset: %" PRId64 " lastOffset: %" PRId64 " count: %" PRId32
-            " baseSequence: %" PRId32 " lastSequence: %" PRId32 " producerId: %" PRId64
-            " producerEpoch: %" PRId16 " partitionLeaderEpoch: %" PRId32 " isTransactional: %s"
-            " isControl: %s",
-            header->base_offset, proto_batch_header_last_offset(header), header->record_count,
-            header->base_sequence, sequence_of(header, header->last_offset_delta),
-            header->producer_id, header->producer_epoch, header->leader_epoch,
-            proto_batch_header_is(header, PROTO_BATCH_TRANSACTIONAL) ? "true" : "false",
-            proto_batch_header_is(header, PROTO_BATCH_CONTROL) ? "true" : "false");
+    log_out_print(dump->out,
+                  "baseOffset: %" PRId64 " lastOffset: %" PRId64 " count: %" PRId32
+                  " baseSequence: %" PRId32 " lastSequence: %" PRId32 " producerId: %" PRId64
+                  " producerEpoch: %" PRId16 " partitionLeaderEpoch: %" PRId32
+                  " isTransactional: %s"
+                  " isControl: %s",
+                  header->base_offset, proto_batch_header_last_offset(header), header->record_count,
+                  header->base_sequence, sequence_of(header, header->last_offset_delta),
+                  header->producer_id, header->producer_epoch, header->leader_epoch,
+                  proto_batch_header_is(header, PROTO_BATCH_TRANSACTIONAL) ? "true" : "false",
+                  proto_batch_header_is(header, PROTO_BATCH_CONTROL) ? "true" : "false");
     if (proto_batch_header_is(header, PROTO_BATCH_DELETE_HORIZON)) {
-        fprintf(dump->out->file, " deleteHorizonMs: OptionalLong[%" PRId64 "]",
-                header->base_timestamp);
+        log_out_print(dump->out, " deleteHorizonMs: OptionalLong[%" PRId64 "]",
+                      header->base_timestamp);
     } else {
-        fputs(" deleteHorizonMs: OptionalLong.empty", dump->out->file);
+        log_out_puts(dump->out, " deleteHorizonMs: OptionalLong.empty");
     }
-    fprintf(dump->out->file,
-            " position: %" PRIu64 " %s: %" PRId64 " size: %" PRIu64
-            " magic: %d compresscodec: %s crc: %" PRIu32 " isvalid: %s\n",
-            item->position, append_time ? "LogAppendTime" : "CreateTime", header->max_timestamp,
-            item->size, header->magic, proto_codec_name(proto_batch_header_codec(header)),
-            header->crc, item->crc_ok ? "true" : "false");
+    log_out_print(dump->out,
+                  " position: %" PRIu64 " %s: %" PRId64 " size: %" PRIu64
+                  " magic: %d compresscodec: %s crc: %" PRIu32 " isvalid: %s\n",
+                  item->position, append_time ? "LogAppendTime" : "CreateTime",
+                  header->max_timestamp, item->size, header->magic,
+                  proto_codec_name(proto_batch_header_codec(header)), header->crc,
+                  item->crc_ok ? "true" : "false");
 }
 
 static void batch_json(struct dump *dump, const struct log_scan_item *item)
@@ -222,46 +224,46 @@ static void record_text(struct dump *dump,
                         const struct proto_batch_header *header,
                         const struct proto_record *record)
 {
-    FILE *file = dump->out->file;
+    struct log_out *out = dump->out;
     bool append_time = proto_batch_header_is(header, PROTO_BATCH_LOG_APPEND_TIME);
-    fprintf(file,
-            "| offset: %" PRId64 " %s: %" PRId64 " keySize: %" PRId64 " valueSize: %" PRId64
-            " sequence: %" PRId32 " headerKeys: [",
-            record->offset, append_time ? "LogAppendTime" : "CreateTime", record->timestamp,
-            record->key.data == NULL ? -1 : (int64_t)record->key.size,
-            record->value.data == NULL ? -1 : (int64_t)record->value.size,
-            sequence_of(header, record->offset_delta));
+    log_out_print(out,
+                  "| offset: %" PRId64 " %s: %" PRId64 " keySize: %" PRId64 " valueSize: %" PRId64
+                  " sequence: %" PRId32 " headerKeys: [",
+                  record->offset, append_time ? "LogAppendTime" : "CreateTime", record->timestamp,
+                  record->key.data == NULL ? -1 : (int64_t)record->key.size,
+                  record->value.data == NULL ? -1 : (int64_t)record->value.size,
+                  sequence_of(header, record->offset_delta));
     struct proto_record_header_iter headers;
     struct proto_record_header one;
     proto_record_headers_open(record, &headers);
     for (int i = 0; proto_record_header_next(&headers, &one) == 1; i++) {
-        fputs(i == 0 ? "" : ",", file);
-        log_out_escaped(dump->out, one.key);
+        log_out_puts(out, i == 0 ? "" : ",");
+        log_out_escaped(out, one.key);
     }
-    fputs("]", file);
+    log_out_puts(out, "]");
     if (proto_batch_header_is(header, PROTO_BATCH_CONTROL)) {
         int type = 0;
         int32_t epoch = 0;
         if (proto_control_read(record, &type, &epoch) != 0) {
-            fputs(" controlType: UNREADABLE", file);
+            log_out_puts(out, " controlType: UNREADABLE");
         } else if (type == PROTO_CONTROL_ABORT || type == PROTO_CONTROL_COMMIT) {
-            fprintf(file, " endTxnMarker: %s coordinatorEpoch: %" PRId32,
-                    type == PROTO_CONTROL_COMMIT ? "COMMIT" : "ABORT", epoch);
+            log_out_print(out, " endTxnMarker: %s coordinatorEpoch: %" PRId32,
+                          type == PROTO_CONTROL_COMMIT ? "COMMIT" : "ABORT", epoch);
         } else {
-            fprintf(file, " controlType: %d", type);
+            log_out_print(out, " controlType: %d", type);
         }
-        fputc('\n', file);
+        log_out_puts(out, "\n");
         return;
     }
     if (record->key.data != NULL) {
-        fputs(" key: ", file);
-        log_out_escaped(dump->out, record->key);
+        log_out_puts(out, " key: ");
+        log_out_escaped(out, record->key);
     }
     if (record->value.data != NULL) {
-        fputs(" payload: ", file);
-        log_out_escaped(dump->out, record->value);
+        log_out_puts(out, " payload: ");
+        log_out_escaped(out, record->value);
     }
-    fputc('\n', file);
+    log_out_puts(out, "\n");
 }
 
 static void record_json(struct dump *dump,
@@ -314,13 +316,13 @@ static void dump_gap(struct dump *dump, const struct log_scan_item *item)
         return;
     }
     if (zeros) {
-        fprintf(dump->out->file,
-                "zeros up to the end: position: %" PRIu64 " size: %" PRIu64
-                " (space reserved ahead of the writer)\n",
-                item->position, item->size);
+        log_out_print(dump->out,
+                      "zeros up to the end: position: %" PRIu64 " size: %" PRIu64
+                      " (space reserved ahead of the writer)\n",
+                      item->position, item->size);
     } else {
-        fprintf(dump->out->file, "no batch: position: %" PRIu64 " size: %" PRIu64 " (%s)\n",
-                item->position, item->size, item->why);
+        log_out_print(dump->out, "no batch: position: %" PRIu64 " size: %" PRIu64 " (%s)\n",
+                      item->position, item->size, item->why);
     }
 }
 

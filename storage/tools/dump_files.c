@@ -63,7 +63,7 @@ int log_dump_index(const struct log_file *file,
         }
     }
     if (at == 0 && !out->json) {
-        fprintf(out->file, "%s is empty.\n", file->path);
+        log_out_print(out, "%s is empty.\n", file->path);
     }
     if (view->size % entry_size != 0) {
         return lt_error_set(reterr, LEAT_ECORRUPT,
@@ -106,8 +106,8 @@ static void print_entry(const struct log_file *file, const uint8_t *entry, struc
             log_out_int(out, "position", proto_load_i32(entry + 4));
             log_out_end(out);
         } else {
-            fprintf(out->file, "offset: %" PRId64 " position: %" PRId32 "\n", offset,
-                    proto_load_i32(entry + 4));
+            log_out_print(out, "offset: %" PRId64 " position: %" PRId32 "\n", offset,
+                          proto_load_i32(entry + 4));
         }
         return;
     }
@@ -118,8 +118,8 @@ static void print_entry(const struct log_file *file, const uint8_t *entry, struc
             log_out_int(out, "offset", offset);
             log_out_end(out);
         } else {
-            fprintf(out->file, "timestamp: %" PRId64 " offset: %" PRId64 "\n",
-                    proto_load_i64(entry), offset);
+            log_out_print(out, "timestamp: %" PRId64 " offset: %" PRId64 "\n",
+                          proto_load_i64(entry), offset);
         }
         return;
     }
@@ -133,11 +133,11 @@ static void print_entry(const struct log_file *file, const uint8_t *entry, struc
         log_out_end(out);
         return;
     }
-    fprintf(out->file,
-            "version: %d producerId: %" PRId64 " firstOffset: %" PRId64 " lastOffset: %" PRId64
-            " lastStableOffset: %" PRId64 "\n",
-            proto_load_i16(entry), proto_load_i64(entry + 2), proto_load_i64(entry + 10), offset,
-            proto_load_i64(entry + 26));
+    log_out_print(out,
+                  "version: %d producerId: %" PRId64 " firstOffset: %" PRId64
+                  " lastOffset: %" PRId64 " lastStableOffset: %" PRId64 "\n",
+                  proto_load_i16(entry), proto_load_i64(entry + 2), proto_load_i64(entry + 10),
+                  offset, proto_load_i64(entry + 26));
 }
 
 int log_dump_snapshot(const struct log_file *file,
@@ -194,25 +194,25 @@ static void print_producer(const uint8_t *entry, struct log_out *out)
         log_out_end(out);
         return;
     }
-    fprintf(out->file,
-            "producerId: %" PRId64 " producerEpoch: %d coordinatorEpoch: %" PRId32
-            " currentTxnFirstOffset: ",
-            proto_load_i64(entry), proto_load_i16(entry + 8), proto_load_i32(entry + 34));
+    log_out_print(out,
+                  "producerId: %" PRId64 " producerEpoch: %d coordinatorEpoch: %" PRId32
+                  " currentTxnFirstOffset: ",
+                  proto_load_i64(entry), proto_load_i16(entry + 8), proto_load_i32(entry + 34));
     if (txn_first < 0) {
-        fputs("OptionalLong.empty", out->file);
+        log_out_puts(out, "OptionalLong.empty");
     } else {
-        fprintf(out->file, "OptionalLong[%" PRId64 "]", txn_first);
+        log_out_print(out, "OptionalLong[%" PRId64 "]", txn_first);
     }
-    fprintf(out->file, " lastTimestamp: %" PRId64, timestamp);
+    log_out_print(out, " lastTimestamp: %" PRId64, timestamp);
     /* No batch, only a marker: Kafka prints nothing more. */
     if (last_sequence >= 0) {
         int32_t first = (int32_t)(((int64_t)last_sequence - delta) & INT32_MAX);
-        fprintf(out->file,
-                " firstSequence: %" PRId32 " lastSequence: %" PRId32 " lastOffset: %" PRId64
-                " offsetDelta: %" PRId32 " timestamp: %" PRId64,
-                first, last_sequence, last_offset, delta, timestamp);
+        log_out_print(out,
+                      " firstSequence: %" PRId32 " lastSequence: %" PRId32 " lastOffset: %" PRId64
+                      " offsetDelta: %" PRId32 " timestamp: %" PRId64,
+                      first, last_sequence, last_offset, delta, timestamp);
     }
-    fputc('\n', out->file);
+    log_out_puts(out, "\n");
 }
 
 int log_dump_text(const struct log_file *file,
@@ -298,7 +298,7 @@ static int print_epoch(char *line, struct text_state *state, struct log_out *out
         log_out_int(out, "start_offset", start);
         log_out_end(out);
     } else {
-        fprintf(out->file, "leaderEpoch: %" PRId64 " startOffset: %" PRId64 "\n", epoch, start);
+        log_out_print(out, "leaderEpoch: %" PRId64 " startOffset: %" PRId64 "\n", epoch, start);
     }
     return 0;
 }
@@ -321,7 +321,7 @@ static int print_checkpoint(char *line, struct log_out *out)
         log_out_end(out);
     } else {
         log_out_escaped(out, lt_slice_text(topic));
-        fprintf(out->file, "-%" PRId64 " offset: %" PRId64 "\n", partition, offset);
+        log_out_print(out, "-%" PRId64 " offset: %" PRId64 "\n", partition, offset);
     }
     return 0;
 }
@@ -346,8 +346,8 @@ static int print_property(char *line, struct log_out *out)
         return 0;
     }
     log_out_escaped(out, lt_slice_text(line));
-    fputs(": ", out->file);
+    log_out_puts(out, ": ");
     log_out_escaped(out, lt_slice_text(value));
-    fputc('\n', out->file);
+    log_out_puts(out, "\n");
     return 0;
 }

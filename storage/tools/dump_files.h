@@ -1,6 +1,6 @@
 /* dump_files.h: prints indexes, snapshots, checkpoints and property files. Used by dump.c only.
  *
- * Threads, errors: as log_dump_file. */
+ * Threads: one at a time. Blocks and errors: as log_dump_file. */
 #ifndef LOG_TOOLS_DUMP_FILES_H
 #define LOG_TOOLS_DUMP_FILES_H
 

@@ -65,6 +65,7 @@ static bool parse_range(const char *text, int64_t *ret_from, int64_t *ret_end)
     return true;
 }
 
+/* argp may print and exit: there is one thread. NOLINTBEGIN(concurrency-mt-unsafe) */
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
     struct arguments *args = state->input;
@@ -99,6 +100,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return ARGP_ERR_UNKNOWN;
     }
 }
+/* NOLINTEND(concurrency-mt-unsafe) */
 
 #define DUMP_DOC                                                                                  \
     "Print what log files hold: batches, index entries, checkpoints.\n\n"                         \
@@ -187,6 +189,7 @@ int main(int argc, char **argv)
             .dump = {.ops = lt_file_ops_real(), .offset_from = 0, .offset_end = INT64_MAX}};
         (void)snprintf(title, sizeof(title), "leat-segment %s", name); /* the names are short */
         argv[1] = title;
+        /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
         if (argp_parse(&commands[i].argp, argc - 1, argv + 1, 0, NULL, &args) != 0) {
             return EXIT_USAGE;
         }

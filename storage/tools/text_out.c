@@ -1,6 +1,7 @@
 #include "storage/tools/text_out.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 
 static size_t utf8_size(struct lt_slice text, size_t at);
 static bool utf8_ok(struct lt_slice text);
@@ -8,34 +9,48 @@ static void json_string(struct log_out *out, struct lt_slice text);
 static void base64(struct log_out *out, struct lt_slice bytes);
 static void name_of(struct log_out *out, const char *name, const char *suffix);
 
+/* The one place that does not look: an error stays in the FILE until the end. */
+void log_out_print(struct log_out *out, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    (void)vfprintf(out->file, fmt, args);
+    va_end(args);
+}
+
+void log_out_puts(struct log_out *out, const char *text)
+{
+    (void)fputs(text, out->file);
+}
+
 void log_out_begin(struct log_out *out, const char *type)
 {
-    fputc('{', out->file);
+    log_out_puts(out, "{");
     out->first = true;
     log_out_text(out, "type", type);
 }
 
 void log_out_end(struct log_out *out)
 {
-    fputs("}\n", out->file);
+    log_out_puts(out, "}\n");
 }
 
 void log_out_int(struct log_out *out, const char *name, int64_t value)
 {
     name_of(out, name, "");
-    fprintf(out->file, "%" PRId64, value);
+    log_out_print(out, "%" PRId64, value);
 }
 
 void log_out_bool(struct log_out *out, const char *name, bool value)
 {
     name_of(out, name, "");
-    fputs(value ? "true" : "false", out->file);
+    log_out_puts(out, value ? "true" : "false");
 }
 
 void log_out_null(struct log_out *out, const char *name)
 {
     name_of(out, name, "");
-    fputs("null", out->file);
+    log_out_puts(out, "null");
 }
 
 void log_out_text(struct log_out *out, const char *name, const char *value)
@@ -61,25 +76,25 @@ void log_out_bytes(struct log_out *out, const char *name, struct lt_slice value)
 void log_out_array_open(struct log_out *out, const char *name)
 {
     name_of(out, name, "");
-    fputc('[', out->file);
+    log_out_puts(out, "[");
     out->first = true;
 }
 
 void log_out_item_begin(struct log_out *out)
 {
-    fputs(out->first ? "{" : ",{", out->file);
+    log_out_puts(out, out->first ? "{" : ",{");
     out->first = true;
 }
 
 void log_out_item_end(struct log_out *out)
 {
-    fputc('}', out->file);
+    log_out_puts(out, "}");
     out->first = false;
 }
 
 void log_out_array_close(struct log_out *out)
 {
-    fputc(']', out->file);
+    log_out_puts(out, "]");
     out->first = false;
 }
 
@@ -92,13 +107,13 @@ void log_out_escaped(struct log_out *out, struct lt_slice value)
         bool control =
             byte < 0x20 || byte == 0x7f || (size == 2 && byte == 0xc2 && value.data[at + 1] < 0xa0);
         if (byte == '\\') {
-            fputs("\\\\", out->file);
+            log_out_puts(out, "\\\\");
         } else if (size > 0 && !control) {
-            fwrite(value.data + at, 1, size, out->file);
+            (void)fwrite(value.data + at, 1, size, out->file);
         } else {
             size = size > 0 ? size : 1;
             for (size_t i = 0; i < size; i++) {
-                fprintf(out->file, "\\x%02x", value.data[at + i]);
+                log_out_print(out, "\\x%02x", value.data[at + i]);
             }
         }
         at += size;
@@ -107,7 +122,7 @@ void log_out_escaped(struct log_out *out, struct lt_slice value)
 
 static void name_of(struct log_out *out, const char *name, const char *suffix)
 {
-    fprintf(out->file, "%s\"%s%s\":", out->first ? "" : ",", name, suffix);
+    log_out_print(out, "%s\"%s%s\":", out->first ? "" : ",", name, suffix);
     out->first = false;
 }
 
@@ -148,24 +163,24 @@ static bool utf8_ok(struct lt_slice text)
 
 static void json_string(struct log_out *out, struct lt_slice text)
 {
-    fputc('"', out->file);
+    log_out_puts(out, "\"");
     for (size_t i = 0; i < text.size; i++) {
         uint8_t byte = text.data[i];
         if (byte == '"' || byte == '\\') {
-            fprintf(out->file, "\\%c", byte);
+            log_out_print(out, "\\%c", byte);
         } else if (byte < 0x20 || byte == 0x7f) {
-            fprintf(out->file, "\\u%04x", byte);
+            log_out_print(out, "\\u%04x", byte);
         } else {
-            fputc(byte, out->file);
+            (void)fputc(byte, out->file);
         }
     }
-    fputc('"', out->file);
+    log_out_puts(out, "\"");
 }
 
 static void base64(struct log_out *out, struct lt_slice bytes)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    fputc('"', out->file);
+    log_out_puts(out, "\"");
     for (size_t i = 0; i < bytes.size; i += 3) {
         size_t left = bytes.size - i;
         uint32_t group = (uint32_t)bytes.data[i] << 16;
@@ -174,7 +189,7 @@ static void base64(struct log_out *out, struct lt_slice bytes)
         char text[5] = {digits[group >> 18 & 63], digits[group >> 12 & 63],
                         left > 1 ? digits[group >> 6 & 63] : '=',
                         left > 2 ? digits[group & 63] : '=', '\0'};
-        fputs(text, out->file);
+        log_out_puts(out, text);
     }
-    fputc('"', out->file);
+    log_out_puts(out, "\"");
 }

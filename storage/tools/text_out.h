@@ -1,9 +1,9 @@
 /* text_out.h: lines for people, or JSON objects, one per line.
  *
- * JSON: log_out_begin(out, "batch"), members, log_out_end. Text: the caller prints; log_out_escaped is for bytes that
+ * JSON: log_out_begin(out, "batch"), members, log_out_end. Text: log_out_print and log_out_puts; log_out_escaped is for bytes that
  * somebody else chose: they must not drive a terminal.
  * Bytes in JSON are a string where they are UTF-8, else a base64 text under the member's name + "_base64"; null is null.
- * Threads: one at a time. Blocks: as the FILE does; write errors show in ferror at the end. */
+ * Threads: one at a time. Blocks: as the FILE does. Write errors show in ferror at the end. */
 #ifndef LOG_TOOLS_TEXT_OUT_H
 #define LOG_TOOLS_TEXT_OUT_H
 
@@ -18,6 +18,10 @@ struct log_out {
     bool json;
     bool first; /* no member of the current object or array was written yet */
 };
+
+/* Text as it is; the end of a line is the caller's. */
+void log_out_print(struct log_out *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void log_out_puts(struct log_out *out, const char *text);
 
 void log_out_begin(struct log_out *out, const char *type); /* {"type":"batch" */
 void log_out_end(struct log_out *out);                     /* } and the end of the line */

@@ -360,7 +360,7 @@ static void finding(
         log_out_end(verify->out);
         return;
     }
-    fprintf(verify->out->file, "%s: %s at position %" PRIu64 ": %s\n", path, type, position, text);
+    log_out_print(verify->out, "%s: %s at position %" PRIu64 ": %s\n", path, type, position, text);
 }
 
 static void
@@ -406,17 +406,17 @@ static void summary(const struct log_file *files, struct verify *verify)
         log_out_end(verify->out);
         return;
     }
-    FILE *file = verify->out->file;
+    struct log_out *out = verify->out;
     log_out_escaped(verify->out, path);
-    fprintf(file, ": segments: %" PRIu64 " batches: %" PRIu64 " records: %" PRIu64,
-            verify->segments, verify->batches, verify->records);
+    log_out_print(out, ": segments: %" PRIu64 " batches: %" PRIu64 " records: %" PRIu64,
+                  verify->segments, verify->batches, verify->records);
     if (verify->first_offset >= 0) {
-        fprintf(file, " offsets: %" PRId64 "-%" PRId64, verify->first_offset,
-                verify->next_offset - 1);
+        log_out_print(out, " offsets: %" PRId64 "-%" PRId64, verify->first_offset,
+                      verify->next_offset - 1);
     }
     if (verify->problems == 0) {
-        fputs(": ok\n", file);
+        log_out_puts(out, ": ok\n");
     } else {
-        fprintf(file, ": %" PRIu64 " problems\n", verify->problems);
+        log_out_print(out, ": %" PRIu64 " problems\n", verify->problems);
     }
 }
