@@ -33,6 +33,7 @@
 
 struct proto_api;
 struct srv_conn;
+struct srv_request;
 struct srv_server;
 
 enum srv_request_state {
