@@ -4,9 +4,8 @@
  *
  * Received bytes stand in the loop's receive buffer; a connection owns memory only for a frame that is incomplete or
  * waits. Responses leave in request order. What comes next waits while something of this list holds:
- *   reading      the byte budget is used up; this connection's own limit is; its output is not read by the peer;
- *                it is about to be closed
- *   starting     an earlier request is neither answered nor `appended`; too many copied answer bytes are unsent
+ *   reading      the byte budget is used up; this connection's own limit is; it is about to be closed
+ *   starting     an earlier request is neither answered nor `appended`; the peer does not read its answers
  * Garbage (a frame size that cannot be) ends the connection with one line that says what came.
  * Not here: TLS, the meaning of requests (dispatch.h).
  * Threads: all on the connection's loop, but srv_conn_new. */
@@ -31,8 +30,8 @@ TAILQ_HEAD(srv_request_list, srv_request);
 /* Why a connection is not read. */
 #define SRV_PAUSE_BUDGET 0x01 /* queued.max.request.bytes */
 #define SRV_PAUSE_OWN 0x02    /* leat.connection.max.bytes */
-#define SRV_PAUSE_OUTPUT 0x04 /* the peer does not read its answers */
-#define SRV_PAUSE_ENDING 0x08 /* closes once the answers are sent */
+#define SRV_PAUSE_ENDING 0x04 /* closes once what is answered is sent; nothing more is started */
+#define SRV_PAUSE_DRAIN 0x08  /* the server stops: closes once everything is answered and sent */
 
 struct srv_conn {
     struct srv_loop *loop;
@@ -66,6 +65,7 @@ struct srv_conn {
     bool unsent;     /* in loop->unsent */
     bool starved;    /* in loop->starved */
     bool advancing;  /* srv_conn_advance is on the stack */
+    bool has_files;  /* output has bytes that sendfile sends */
     bool is_closed;  /* in loop->closed */
     TAILQ_ENTRY(srv_conn) in_loop; /* conns, or closed */
     TAILQ_ENTRY(srv_conn) in_unsent;
@@ -81,6 +81,12 @@ int srv_conn_new(struct srv_loop *loop,
 
 /* A request was answered, or got further: start and emit what this allows. */
 void srv_conn_advance(struct srv_conn *conn);
+
+/* May the next request start now? */
+bool srv_conn_may_start(const struct srv_conn *conn);
+
+/* Close as soon as the answers are sent that are in the output now; start nothing more. */
+void srv_conn_end(struct srv_conn *conn);
 
 /* Close now; unsent answers are lost. Idempotent. The struct lives until the end of the turn. */
 void srv_conn_close(struct srv_conn *conn);

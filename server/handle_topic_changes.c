@@ -61,24 +61,14 @@ static int list_deletions(struct srv_request *req,
     return 0;
 }
 
-static bool same_deletion(const deletable *a, const deletable *b)
-{
-    return a->name.data != NULL
-               ? lt_slice_equal(a->name, b->name)
-               : b->name.data == NULL && proto_uuid_equal(a->topic_id, b->topic_id);
-}
-
 static int
 refuse_deletion(struct srv_request *req, deletable *result, int16_t code, const char *text)
 {
     return srv_refuse(&req->arena, &result->error_code, &result->error_message, code, text);
 }
 
-/* What is wrong with the entry itself. The list is still as the client sent it. */
-static int check_deletion(struct srv_request *req,
-                          const struct proto_delete_topics_response *all,
-                          int32_t i,
-                          deletable *result)
+/* What is wrong with the entry itself. */
+static int check_deletion(struct srv_request *req, bool repeated, deletable *result)
 {
     bool named = result->name.data != NULL;
     bool identified = !proto_uuid_is_zero(result->topic_id);
@@ -95,11 +85,9 @@ static int check_deletion(struct srv_request *req,
         return refuse_deletion(req, result, PROTO_ERROR_INVALID_REQUEST,
                                "Neither topic name nor id were specified.");
     }
-    for (int32_t k = 0; k < all->responses_count; k++) {
-        if (k != i && same_deletion(&all->responses[k], result)) {
-            return refuse_deletion(req, result, PROTO_ERROR_INVALID_REQUEST,
-                                   named ? "Duplicate topic name." : "Duplicate topic id.");
-        }
+    if (repeated) {
+        return refuse_deletion(req, result, PROTO_ERROR_INVALID_REQUEST,
+                               named ? "Duplicate topic name." : "Duplicate topic id.");
     }
     return 0;
 }
@@ -138,8 +126,19 @@ static int start_deletions(struct srv_request *req,
     if (err == 0) {
         err = changing_new(req, (size_t)ret->responses_count, &changing);
     }
+    size_t count = err != 0 ? 0 : (size_t)ret->responses_count;
+    struct lt_slice *keys = lt_arena_calloc(&req->arena, count + 1, sizeof(*keys));
+    for (size_t i = 0; keys != NULL && i < count; i++) {
+        keys[i] = ret->responses[i].name;
+        if (keys[i].data ==
+            NULL) { /* an id holds a zero or a byte that no name has, or is as good as that name */
+            keys[i] = lt_slice(&ret->responses[i].topic_id, sizeof(struct proto_uuid));
+        }
+    }
+    bool *repeated = keys == NULL ? NULL : srv_repeated(&req->arena, keys, count);
+    err = repeated == NULL && err == 0 ? LEAT_ENOMEM : err;
     for (int32_t i = 0; err == 0 && i < ret->responses_count; i++) {
-        err = check_deletion(req, ret, i, &ret->responses[i]);
+        err = check_deletion(req, repeated[i], &ret->responses[i]);
     }
     for (int32_t i = 0; err == 0 && i < ret->responses_count; i++) {
         if (ret->responses[i].error_code == 0) {
@@ -253,16 +252,6 @@ static int check_growth(struct srv_request *req,
     return 0;
 }
 
-static bool grown_twice(const struct proto_create_partitions_request *in, int32_t i)
-{
-    for (int32_t k = 0; k < in->topics_count; k++) {
-        if (k != i && lt_slice_equal(in->topics[k].name, in->topics[i].name)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static int refuse_room(struct srv_request *req, grown *result)
 {
     return refuse_growth(
@@ -299,9 +288,10 @@ static int start_growth(struct srv_request *req,
                         const struct proto_create_partitions_request *in,
                         struct changing *changing,
                         int32_t i,
+                        bool repeated,
                         grown *result)
 {
-    if (grown_twice(in, i)) {
+    if (repeated) {
         return refuse_growth(req, result, PROTO_ERROR_INVALID_REQUEST, "Duplicate topic name.");
     }
     struct srv_topic *topic = srv_topics_by_name(req->server->topics, in->topics[i].name);
@@ -337,10 +327,16 @@ int srv_handle_create_partitions(struct srv_request *req,
         ret->results = lt_arena_calloc(&req->arena, (size_t)count + 1, sizeof(*ret->results));
         err = ret->results == NULL ? LEAT_ENOMEM : changing_new(req, (size_t)count, &changing);
         ret->results_count = count;
+        struct lt_slice *names = lt_arena_calloc(&req->arena, (size_t)count + 1, sizeof(*names));
+        for (int32_t i = 0; names != NULL && i < count; i++) {
+            names[i] = in->topics[i].name;
+        }
+        bool *repeated = names == NULL ? NULL : srv_repeated(&req->arena, names, (size_t)count);
+        err = repeated == NULL && err == 0 ? LEAT_ENOMEM : err;
         for (int32_t i = 0; err == 0 && i < count; i++) {
             proto_create_partitions_response_topic_result_init(&ret->results[i]);
             ret->results[i].name = in->topics[i].name;
-            err = start_growth(req, in, changing, i, &ret->results[i]);
+            err = start_growth(req, in, changing, i, repeated[i], &ret->results[i]);
         }
         err = err != 0
                   ? err

@@ -7,6 +7,8 @@
 #include "base/arena.h"
 #include "server/config.h"
 
+struct srv_request;
+
 /* Fill the error fields of an answer; the text is copied. LEAT_ENOMEM. */
 int srv_refuse(struct lt_arena *arena,
                int16_t *ret_code,
@@ -25,6 +27,9 @@ int srv_set_topic_pair(struct lt_arena *arena,
                        const char *name,
                        const char *value,
                        struct leat_error **reterr);
+
+/* NULL when `name` is "" or this broker's number; else what is wrong, in the request's arena. */
+const char *srv_broker_name_wrong(struct srv_request *req, const char *name);
 
 /* Which of the names stand in the list more than once. In the arena; NULL: no memory. */
 bool *srv_repeated(struct lt_arena *arena, const struct lt_slice *names, size_t count);

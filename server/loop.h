@@ -57,6 +57,7 @@ struct srv_loop {
     struct srv_conn_list unsent;  /* have output that this turn shall send */
     struct srv_conn_list closed;  /* freed at the end of the turn, once their requests are gone */
     struct srv_conn_list starved; /* do not read until the byte budget has room */
+    size_t request_count;         /* requests that exist */
     bool draining;                /* no new frames; connections end when they are answered */
     bool stopping;                /* leave at the end of this turn */
 
@@ -76,8 +77,10 @@ int srv_loop_new(struct srv_server *server,
                  struct leat_error **reterr);
 int srv_loop_start(struct srv_loop *loop, struct leat_error **reterr);
 
-/* End the thread (connections that are left are closed, their requests canceled) and free. NULL is accepted. Blocks until
- * jobs of the loop's requests on reader threads have ended. Main thread. */
+/* End the thread: connections that are left are closed, their requests canceled. Blocks until jobs of the loop's requests on
+ * reader threads have ended. The struct stays valid for late posts of other threads until it is freed, when those have
+ * ended. Both accept NULL. Main thread. */
+void srv_loop_stop(struct srv_loop *loop);
 void srv_loop_free(struct srv_loop *loop);
 
 /* Take no more frames, answer what is in flight, then close each connection. Any thread; the end shows in conn_count. */
@@ -86,8 +89,9 @@ void srv_loop_drain(struct srv_loop *loop);
 /* Run post->run(post) on the loop, soon; a post that is queued already stays as it is. Any thread. */
 void srv_loop_post(struct srv_loop *loop, struct srv_post *post);
 
-/* Between open and close, posts of this thread wake sleeping loops only at close: once for many. Not nested. */
-void srv_wakes_open(void);
+/* Between open and close, posts of this thread wake sleeping loops only at close: once for many. False from open: it was open
+ * already (a loop's turn is), and whoever opened it closes it. */
+bool srv_wakes_open(void);
 void srv_wakes_close(void);
 
 /* Set or move a timer, take one out. The loop's thread. srv_loop_timer_set: 0 or LEAT_ENOMEM. */

@@ -87,8 +87,7 @@ void srv_addresses_release(struct srv_addresses *addresses)
 {
     struct srv_address *row, *next;
 
-    HASH_ITER(hh, addresses->table, row, next)
-    {
+    HASH_ITER (hh, addresses->table, row, next) {
         HASH_DEL(addresses->table, row);
         lt_free(row);
     }

@@ -33,6 +33,7 @@
 
 struct proto_api;
 struct srv_conn;
+struct srv_request;
 struct srv_server;
 
 enum srv_request_state {
@@ -55,6 +56,7 @@ struct srv_request_internal {
     int64_t parked_ns; /* when it parked last */
     int64_t waited_ns; /* parked in all */
     uint8_t *owned; /* memory of `frame`, freed with the request; NULL: borrowed or in the arena */
+    bool has_extents;   /* the response has records that are sent from files */
     int16_t wire_error; /* for the metrics: first error in the response; 0 = none */
 };
 
@@ -117,6 +119,10 @@ void srv_request_free(struct srv_request *req);
 
 /* Count frame and struct against the budgets, once, since the request is going to wait. */
 void srv_request_charge(struct srv_request *req);
+
+/* Decode the frame and call the handler, for the first time. Whatever comes of it, the state afterwards is SRV_PARKED or
+ * SRV_ANSWERED, or the connection is closed (and the request gone with it). */
+void srv_request_start(struct srv_request *req);
 
 /* Produce: the frame is not needed any more; its memory goes back at once if the request owns it. */
 void srv_request_drop_frame(struct srv_request *req);

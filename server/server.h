@@ -6,6 +6,7 @@
 #ifndef SRV_SERVER_H
 #define SRV_SERVER_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -46,6 +47,8 @@ struct srv_server {
     _Atomic int64_t connections;      /* open ones, all loops */
     _Atomic int64_t staged_bytes;     /* copied answer bytes not yet sent, all connections */
     _Atomic bool stopping;            /* long polls end at once */
+    pthread_mutex_t idle_mutex;       /* for idle_cond only */
+    pthread_cond_t idle_cond;         /* while stopping: the last connection has gone */
     struct srv_loop **loops;
     size_t loop_count;
     struct srv_listener **listeners;
@@ -59,6 +62,9 @@ int srv_server_start(const struct srv_server_options *options,
 
 /* Stop accepting, answer what is in flight (at most shutdown.timeout.ms), flush, write the clean marker, free. */
 int srv_server_stop(struct srv_server *server, struct leat_error **reterr);
+
+/* A connection has ended: counts it, and tells srv_server_stop about the last one. Any thread. */
+void srv_server_conn_gone(struct srv_server *server);
 
 /* Addresses that answer, "127.0.0.1:9092", as bound (port 0 resolved). Borrowed. */
 size_t

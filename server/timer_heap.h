@@ -10,6 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The struct of which *ptr is the member. */
+#define SRV_CONTAINER(type, member, ptr) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+
 struct srv_timer {
     int64_t deadline_ns; /* monotonic */
     size_t place;        /* 1 + index in the heap; 0 = not in it */

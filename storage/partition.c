@@ -154,7 +154,8 @@ const char *log_partition_failure(const struct log_partition *part)
     return atomic_load_explicit(&part->failure, memory_order_acquire);
 }
 
-static void set_failure(struct log_partition *part, const char *fmt, va_list args)
+__attribute__((format(printf, 2, 0))) static void
+set_failure(struct log_partition *part, const char *fmt, va_list args)
 {
     char text[512];
     (void)vsnprintf(text, sizeof(text), fmt, args); /* cut short is good enough */

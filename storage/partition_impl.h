@@ -96,6 +96,10 @@ int log_partition_retention_apply(struct log_partition *part);
 /* Unlink `.deleted` segments that are due and that no reader holds. Returns how many wait still. */
 size_t log_partition_reap(struct log_partition *part, bool now);
 
+/* Give up the maps and descriptors of sealed segments that nobody has read for idle_ms and that no reader holds; they are
+ * opened again when somebody reads. Returns how many segments were closed. Background thread. */
+size_t log_partition_trim(struct log_partition *part, int64_t idle_ms);
+
 /* Raise log start in memory (DeleteRecords; offset and errors as log_partition_delete_records); the store makes it
  * durable and calls `moved`, then removes segments in its own time. */
 int log_partition_raise_log_start(struct log_partition *part, int64_t offset, int64_t *ret_log_start);

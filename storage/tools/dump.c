@@ -2,7 +2,7 @@
 
 #include <inttypes.h>
 
-#include "storage/tools/batch_scan.h"
+#include "storage/tools/batch_walk.h"
 #include "storage/tools/dump_files.h"
 
 /* One .log file while it is printed. */
@@ -15,17 +15,17 @@ struct dump {
 };
 
 static int dump_log(struct dump *dump, struct log_view *view, struct leat_error **reterr);
-static void dump_batch(struct dump *dump, const struct log_scan_item *item);
-static void batch_text(struct dump *dump, const struct log_scan_item *item);
-static void batch_json(struct dump *dump, const struct log_scan_item *item);
-static int dump_records(struct dump *dump, const struct log_scan_item *item);
+static void dump_batch(struct dump *dump, const struct log_walk_item *item);
+static void batch_text(struct dump *dump, const struct log_walk_item *item);
+static void batch_json(struct dump *dump, const struct log_walk_item *item);
+static int dump_records(struct dump *dump, const struct log_walk_item *item);
 static void record_text(struct dump *dump,
                         const struct proto_batch_header *header,
                         const struct proto_record *record);
 static void record_json(struct dump *dump,
                         const struct proto_batch_header *header,
                         const struct proto_record *record);
-static void dump_gap(struct dump *dump, const struct log_scan_item *item);
+static void dump_gap(struct dump *dump, const struct log_walk_item *item);
 static int32_t sequence_of(const struct proto_batch_header *header, int32_t delta);
 
 int log_dump_file(const struct log_file *file,
@@ -79,32 +79,32 @@ out:
 
 static int dump_log(struct dump *dump, struct log_view *view, struct leat_error **reterr)
 {
-    struct log_scan scan;
-    struct log_scan_item item;
+    struct log_walk walk;
+    struct log_walk_item item;
     if (!dump->out->json) {
         log_out_print(dump->out, "Log starting offset: %" PRId64 "\n", dump->file->base_offset);
     }
-    log_scan_init(&scan, view);
+    log_walk_init(&walk, view);
     do {
-        int err = log_scan_next(&scan, &item);
+        int err = log_walk_next(&walk, &item);
         if (err != 0) {
             return lt_error_set(reterr, err, "%s: cannot be read at position %" PRIu64 "%s",
-                                dump->file->path, scan.position,
+                                dump->file->path, walk.position,
                                 err == LEAT_ERANGE ? ": it became shorter meanwhile" : "");
         }
-        if (item.kind == LOG_SCAN_BATCH) {
+        if (item.kind == LOG_WALK_BATCH) {
             dump_batch(dump, &item);
-        } else if (item.kind != LOG_SCAN_END) {
+        } else if (item.kind != LOG_WALK_END) {
             dump_gap(dump, &item);
         }
-    } while (item.kind != LOG_SCAN_END);
+    } while (item.kind != LOG_WALK_END);
     if (dump->damaged) {
         return lt_error_set(reterr, LEAT_ECORRUPT, "%s: damaged, see above", dump->file->path);
     }
     return 0;
 }
 
-static void dump_batch(struct dump *dump, const struct log_scan_item *item)
+static void dump_batch(struct dump *dump, const struct log_walk_item *item)
 {
     const struct proto_batch_header *header = &item->header;
     if (!item->crc_ok) {
@@ -138,7 +138,7 @@ static void dump_batch(struct dump *dump, const struct log_scan_item *item)
 }
 
 /* Kafka's line, word for word. */
-static void batch_text(struct dump *dump, const struct log_scan_item *item)
+static void batch_text(struct dump *dump, const struct log_walk_item *item)
 {
     const struct proto_batch_header *header = &item->header;
     bool append_time = proto_batch_header_is(header, PROTO_BATCH_LOG_APPEND_TIME);
@@ -168,7 +168,7 @@ static void batch_text(struct dump *dump, const struct log_scan_item *item)
                   item->crc_ok ? "true" : "false");
 }
 
-static void batch_json(struct dump *dump, const struct log_scan_item *item)
+static void batch_json(struct dump *dump, const struct log_walk_item *item)
 {
     const struct proto_batch_header *header = &item->header;
     struct log_out *out = dump->out;
@@ -196,7 +196,7 @@ static void batch_json(struct dump *dump, const struct log_scan_item *item)
     log_out_end(out);
 }
 
-static int dump_records(struct dump *dump, const struct log_scan_item *item)
+static int dump_records(struct dump *dump, const struct log_walk_item *item)
 {
     struct proto_record_iter iter;
     struct proto_record record;
@@ -299,9 +299,9 @@ static void record_json(struct dump *dump,
 }
 
 /* Zeros or damage. */
-static void dump_gap(struct dump *dump, const struct log_scan_item *item)
+static void dump_gap(struct dump *dump, const struct log_walk_item *item)
 {
-    bool zeros = item->kind == LOG_SCAN_ZEROS;
+    bool zeros = item->kind == LOG_WALK_ZEROS;
     if (!zeros) {
         dump->damaged = true;
     }

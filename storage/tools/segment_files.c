@@ -187,7 +187,7 @@ add_dir(struct log_files *files, const char *path, bool deeper, struct leat_erro
         }
     }
     (void)closedir(dir); /* only read */
-    if (err == 0) {
+    if (err == 0 && files->count > before) {
         qsort(files->items + before, files->count - before, sizeof(*files->items), compare);
     }
     return err;

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "storage/tools/batch_scan.h"
+#include "storage/tools/batch_walk.h"
 #include "storage/tools/dump.h"
 #include "storage/tools/verify_index.h"
 
@@ -38,16 +38,16 @@ static int walk_segment(const struct log_file *log,
                         struct verify *verify,
                         struct leat_error **reterr);
 static int check_item(const struct log_file *log,
-                      const struct log_scan_item *item,
-                      struct log_scan *scan,
+                      const struct log_walk_item *item,
+                      struct log_walk *walk,
                       struct verify *verify);
 static void
-check_batch(const struct log_file *log, const struct log_scan_item *item, struct verify *verify);
+check_batch(const struct log_file *log, const struct log_walk_item *item, struct verify *verify);
 static void
-check_records(const struct log_file *log, const struct log_scan_item *item, struct verify *verify);
+check_records(const struct log_file *log, const struct log_walk_item *item, struct verify *verify);
 static int describe_damage(const struct log_file *log,
-                           const struct log_scan_item *item,
-                           const struct log_scan *scan,
+                           const struct log_walk_item *item,
+                           const struct log_walk *walk,
                            struct verify *verify);
 static int verify_other(const struct log_file *file, struct verify *verify);
 static void
@@ -163,9 +163,9 @@ static int walk_segment(const struct log_file *log,
                         struct verify *verify,
                         struct leat_error **reterr)
 {
-    struct log_scan scan;
-    struct log_scan_item item;
-    log_scan_init(&scan, view);
+    struct log_walk walk;
+    struct log_walk_item item;
+    log_walk_init(&walk, view);
     if (verify->last_offset >= log->base_offset) {
         problem(verify, log->path, 0, "the segment before it ends with offset %" PRId64,
                 verify->last_offset);
@@ -175,12 +175,12 @@ static int walk_segment(const struct log_file *log,
     }
     int err = 0;
     do {
-        err = log_scan_next(&scan, &item);
-        if (err != 0 || item.kind == LOG_SCAN_END) {
+        err = log_walk_next(&walk, &item);
+        if (err != 0 || item.kind == LOG_WALK_END) {
             break;
         }
-        err = check_item(log, &item, &scan, verify);
-        for (int i = 0; i < INDEX_COUNT && err == 0 && item.kind == LOG_SCAN_BATCH; i++) {
+        err = check_item(log, &item, &walk, verify);
+        for (int i = 0; i < INDEX_COUNT && err == 0 && item.kind == LOG_WALK_BATCH; i++) {
             err = log_index_check_batch(&checks[i], &item);
         }
     } while (err == 0);
@@ -199,18 +199,18 @@ static int walk_segment(const struct log_file *log,
 }
 
 static int check_item(const struct log_file *log,
-                      const struct log_scan_item *item,
-                      struct log_scan *scan,
+                      const struct log_walk_item *item,
+                      struct log_walk *walk,
                       struct verify *verify)
 {
     switch (item->kind) {
-    case LOG_SCAN_BATCH:
+    case LOG_WALK_BATCH:
         check_batch(log, item, verify);
         return 0;
-    case LOG_SCAN_DAMAGE:
+    case LOG_WALK_DAMAGE:
         verify->after_damage = true;
-        return describe_damage(log, item, scan, verify);
-    case LOG_SCAN_ZEROS:
+        return describe_damage(log, item, walk, verify);
+    case LOG_WALK_ZEROS:
         if (verify->last_segment) {
             note(verify, log->path, item->position,
                  "%" PRIu64 " zeros up to the end: space reserved ahead of the writer", item->size);
@@ -219,14 +219,14 @@ static int check_item(const struct log_file *log,
                     "%" PRIu64 " zeros at the end of a segment that is not the last", item->size);
         }
         return 0;
-    case LOG_SCAN_END:
+    case LOG_WALK_END:
     default:
         return 0;
     }
 }
 
 static void
-check_batch(const struct log_file *log, const struct log_scan_item *item, struct verify *verify)
+check_batch(const struct log_file *log, const struct log_walk_item *item, struct verify *verify)
 {
     const struct proto_batch_header *header = &item->header;
     int64_t last = proto_batch_header_last_offset(header);
@@ -275,7 +275,7 @@ check_batch(const struct log_file *log, const struct log_scan_item *item, struct
 }
 
 static void
-check_records(const struct log_file *log, const struct log_scan_item *item, struct verify *verify)
+check_records(const struct log_file *log, const struct log_walk_item *item, struct verify *verify)
 {
     struct proto_record_iter iter;
     struct proto_record record;
@@ -298,17 +298,17 @@ check_records(const struct log_file *log, const struct log_scan_item *item, stru
 
 /* Torn tail or rotten middle? The item behind the damage tells. */
 static int describe_damage(const struct log_file *log,
-                           const struct log_scan_item *item,
-                           const struct log_scan *scan,
+                           const struct log_walk_item *item,
+                           const struct log_walk *walk,
                            struct verify *verify)
 {
-    struct log_scan ahead = *scan;
-    struct log_scan_item next;
-    int err = log_scan_next(&ahead, &next);
+    struct log_walk ahead = *walk;
+    struct log_walk_item next;
+    int err = log_walk_next(&ahead, &next);
     if (err != 0) {
         return err;
     }
-    if (next.kind == LOG_SCAN_BATCH) {
+    if (next.kind == LOG_WALK_BATCH) {
         problem(verify, log->path, item->position,
                 "%" PRIu64 " bytes are no batch (%s), but a whole one with offset %" PRId64
                 " follows: offsets %" PRId64 " to %" PRId64 " are lost",

@@ -22,8 +22,8 @@ static void order(struct log_index_check *check, const struct entry *entry);
 static void step(struct log_index_check *check, const struct entry *entry);
 static void found(struct log_index_check *check, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
-static int check_positions(struct log_index_check *check, const struct log_scan_item *item);
-static int check_times(struct log_index_check *check, const struct log_scan_item *item);
+static int check_positions(struct log_index_check *check, const struct log_walk_item *item);
+static int check_times(struct log_index_check *check, const struct log_walk_item *item);
 
 int log_index_check_open(struct log_index_check *check,
                          const struct log_file *log,
@@ -74,7 +74,7 @@ void log_index_check_close(struct log_index_check *check)
     check->present = false;
 }
 
-int log_index_check_batch(struct log_index_check *check, const struct log_scan_item *item)
+int log_index_check_batch(struct log_index_check *check, const struct log_walk_item *item)
 {
     if (!check->present) {
         return 0;
@@ -89,7 +89,7 @@ int log_index_check_batch(struct log_index_check *check, const struct log_scan_i
 }
 
 /* Entries are in the order of positions: those before this batch have missed their own. */
-static int check_positions(struct log_index_check *check, const struct log_scan_item *item)
+static int check_positions(struct log_index_check *check, const struct log_walk_item *item)
 {
     for (;;) {
         struct entry entry;
@@ -113,7 +113,7 @@ static int check_positions(struct log_index_check *check, const struct log_scan_
 }
 
 /* An entry says: up to this offset nothing is younger than this. It was the largest time when its batch came. */
-static int check_times(struct log_index_check *check, const struct log_scan_item *item)
+static int check_times(struct log_index_check *check, const struct log_walk_item *item)
 {
     int64_t before = check->max_timestamp;
     if (item->header.max_timestamp > check->max_timestamp) {

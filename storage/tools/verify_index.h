@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "storage/tools/batch_scan.h"
+#include "storage/tools/batch_walk.h"
 #include "storage/tools/segment_files.h"
 
 /* Called for each finding: `position` is that of the entry in the index file. */
@@ -38,7 +38,7 @@ int log_index_check_open(struct log_index_check *check,
 void log_index_check_close(struct log_index_check *check);
 
 /* Compare the entries that belong to this batch or lie before it. LEAT_EIO, LEAT_ENOMEM, LEAT_ERANGE. */
-int log_index_check_batch(struct log_index_check *check, const struct log_scan_item *item);
+int log_index_check_batch(struct log_index_check *check, const struct log_walk_item *item);
 
 /* After the last batch: what is left points nowhere. next_offset: one past the segment's last record. */
 int log_index_check_end(struct log_index_check *check, int64_t next_offset);

@@ -37,7 +37,7 @@ static void teardown(void)
 
 static const char *in_data(const char *name)
 {
-    char path[256];
+    char path[512];
     (void)snprintf(path, sizeof(path), "data/%s", name);
     return test_dir_path(&ts.dir, path);
 }

@@ -1,64 +1,64 @@
-#include "storage/tools/batch_scan.h"
+#include "storage/tools/batch_walk.h"
 
 #define CHUNK_SIZE ((size_t)256 << 10)
 
-static int scan_zeros(struct log_scan *scan, uint64_t position, uint64_t *ret_size);
+static int count_zeros(struct log_walk *walk, uint64_t position, uint64_t *ret_size);
 static int
-look(struct log_scan *scan, uint64_t position, struct log_scan_item *ret, const char **ret_why);
+look(struct log_walk *walk, uint64_t position, struct log_walk_item *ret, const char **ret_why);
 static int
-find_batch(struct log_scan *scan, uint64_t from, uint64_t *ret_end, uint64_t *ret_nonzero_end);
+find_batch(struct log_walk *walk, uint64_t from, uint64_t *ret_end, uint64_t *ret_nonzero_end);
 
-void log_scan_init(struct log_scan *scan, struct log_view *view)
+void log_walk_init(struct log_walk *walk, struct log_view *view)
 {
-    scan->view = view;
-    scan->position = 0;
+    walk->view = view;
+    walk->position = 0;
 }
 
-int log_scan_next(struct log_scan *scan, struct log_scan_item *ret)
+int log_walk_next(struct log_walk *walk, struct log_walk_item *ret)
 {
-    struct log_scan_item item = {.position = scan->position};
-    uint64_t left = scan->view->size - scan->position;
+    struct log_walk_item item = {.position = walk->position};
+    uint64_t left = walk->view->size - walk->position;
     if (left == 0) {
         *ret = item;
         return 0;
     }
     uint64_t zeros = 0;
-    int err = scan_zeros(scan, item.position, &zeros);
+    int err = count_zeros(walk, item.position, &zeros);
     if (err != 0) {
         return err;
     }
     if (zeros == left) {
-        item.kind = LOG_SCAN_ZEROS;
+        item.kind = LOG_WALK_ZEROS;
         item.size = left;
         goto out;
     }
-    err = look(scan, item.position, &item, &item.why);
+    err = look(walk, item.position, &item, &item.why);
     if (err != 0) {
         return err;
     }
     if (item.why == NULL) {
-        item.kind = LOG_SCAN_BATCH;
+        item.kind = LOG_WALK_BATCH;
         goto out;
     }
     uint64_t end = 0;
     uint64_t nonzero_end = 0;
-    err = find_batch(scan, item.position + 1, &end, &nonzero_end);
+    err = find_batch(walk, item.position + 1, &end, &nonzero_end);
     if (err != 0) {
         return err;
     }
-    item.kind = LOG_SCAN_DAMAGE;
+    item.kind = LOG_WALK_DAMAGE;
     /* Without a batch behind it, damage ends where the reserved space begins. */
-    item.size = (end == scan->view->size ? nonzero_end : end) - item.position;
+    item.size = (end == walk->view->size ? nonzero_end : end) - item.position;
 out:
-    scan->position = item.position + item.size;
+    walk->position = item.position + item.size;
     *ret = item;
     return 0;
 }
 
 /* How many zeros stand at `position`? Counting stops where it is clear that they do not reach the end. */
-static int scan_zeros(struct log_scan *scan, uint64_t position, uint64_t *ret_size)
+static int count_zeros(struct log_walk *walk, uint64_t position, uint64_t *ret_size)
 {
-    uint64_t end = scan->view->size;
+    uint64_t end = walk->view->size;
     uint64_t at = position;
     while (at < end) {
         size_t size = end - at < CHUNK_SIZE ? (size_t)(end - at) : CHUNK_SIZE;
@@ -67,7 +67,7 @@ static int scan_zeros(struct log_scan *scan, uint64_t position, uint64_t *ret_si
         if (at == position && size > PROTO_BATCH_CRC_AT) {
             size = PROTO_BATCH_CRC_AT;
         }
-        int err = log_view_get(scan->view, at, size, &data);
+        int err = log_view_get(walk->view, at, size, &data);
         if (err != 0) {
             return err;
         }
@@ -85,12 +85,12 @@ static int scan_zeros(struct log_scan *scan, uint64_t position, uint64_t *ret_si
 
 /* Is there a batch? *ret_why says why not. */
 static int
-look(struct log_scan *scan, uint64_t position, struct log_scan_item *ret, const char **ret_why)
+look(struct log_walk *walk, uint64_t position, struct log_walk_item *ret, const char **ret_why)
 {
-    uint64_t left = scan->view->size - position;
+    uint64_t left = walk->view->size - position;
     const uint8_t *data = NULL;
     size_t head = left < PROTO_BATCH_HEADER_SIZE ? (size_t)left : PROTO_BATCH_HEADER_SIZE;
-    int err = log_view_get(scan->view, position, head, &data);
+    int err = log_view_get(walk->view, position, head, &data);
     if (err != 0) {
         return err;
     }
@@ -113,7 +113,7 @@ look(struct log_scan *scan, uint64_t position, struct log_scan_item *ret, const 
         *ret_why = "the file ends inside a batch, or the batch length is wrong";
         return 0;
     }
-    err = log_view_get(scan->view, position, total, &data);
+    err = log_view_get(walk->view, position, total, &data);
     if (err != 0) {
         return err;
     }
@@ -128,28 +128,28 @@ look(struct log_scan *scan, uint64_t position, struct log_scan_item *ret, const 
 /* The first position from `from` on where a whole, sound batch stands, else the end of the file. *ret_nonzero_end is
  * one past the last byte before it that is not zero. */
 static int
-find_batch(struct log_scan *scan, uint64_t from, uint64_t *ret_end, uint64_t *ret_nonzero_end)
+find_batch(struct log_walk *walk, uint64_t from, uint64_t *ret_end, uint64_t *ret_nonzero_end)
 {
     uint64_t nonzero_end = from;
     uint64_t at = from;
-    for (; at < scan->view->size; at++) {
+    for (; at < walk->view->size; at++) {
         const uint8_t *data = NULL;
-        int err = log_view_get(scan->view, at, 1, &data);
+        int err = log_view_get(walk->view, at, 1, &data);
         if (err != 0) {
             return err;
         }
-        uint64_t left = scan->view->size - at;
+        uint64_t left = walk->view->size - at;
         if (left >= PROTO_BATCH_HEADER_SIZE) {
-            err = log_view_get(scan->view, at, PROTO_BATCH_HEADER_SIZE, &data);
+            err = log_view_get(walk->view, at, PROTO_BATCH_HEADER_SIZE, &data);
             if (err != 0) {
                 return err;
             }
         }
         bool nonzero = data[0] != 0;
         if (left >= PROTO_BATCH_HEADER_SIZE && data[PROTO_BATCH_MAGIC_AT] == PROTO_MAGIC_V2) {
-            struct log_scan_item item = {0};
+            struct log_walk_item item = {0};
             const char *why = NULL;
-            err = look(scan, at, &item, &why);
+            err = look(walk, at, &item, &why);
             if (err != 0) {
                 return err;
             }

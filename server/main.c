@@ -1,0 +1,292 @@
+/* main.c: leatd: the command line, signals, and the line that says that it answers.
+ *
+ * The main thread starts the server and then only waits for signals; all other threads block them. Exit codes: 0 stopped
+ * as asked, 1 could not start or stop cleanly, 2 wrong command line. */
+#include <argp.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/diag.h"
+#include "base/os.h"
+#include "server/config.h"
+#include "server/server.h"
+
+#define SETS_MAX 256
+#define ADDRESSES_MAX 16
+
+enum option_key {
+    OPTION_SET = 256,
+    OPTION_READY_FD,
+    OPTION_CHECK,
+    OPTION_PRINT,
+    OPTION_JSON,
+    OPTION_DEV,
+    OPTION_DATA,
+    OPTION_STRICT,
+    OPTION_LENIENT,
+};
+
+struct arguments {
+    struct srv_config_options config;
+    const char *sets[SETS_MAX];
+    int ready_fd; /* -1: nobody waits */
+    bool check;
+    bool json;
+    bool print;
+    enum srv_config_print format;
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state);
+static int run(const struct arguments *arguments);
+static int
+serve(struct srv_server *server, struct srv_config *config, int ready_fd, const sigset_t *signals);
+static void say_ready(const struct srv_server *server, const struct srv_config *config, int fd);
+static void setup_process(sigset_t *ret_signals);
+static void tell_notes(const struct srv_config *config);
+static void reload(struct srv_config *config);
+
+const char *argp_program_version = "leatd " LEAT_VERSION;
+
+static const struct argp_option options[] = {
+    {"config", 'c', "FILE", 0, "settings, as key = value", 0},
+    {"set", OPTION_SET, "KEY=VALUE", 0, "a setting; wins over file and environment; repeatable", 0},
+    {"data", OPTION_DATA, "DIR", 0, "where the data lies (log.dirs)", 0},
+    {"dev", OPTION_DEV, 0, 0, "defaults for development: quick groups, no waiting", 0},
+    {"ready-fd", OPTION_READY_FD, "N", 0, "write one line of JSON to descriptor N when answering",
+     0},
+    {"check-config", OPTION_CHECK, 0, 0, "say what is wrong with the settings, and exit", 0},
+    {"print-config", OPTION_PRINT, "json|md", OPTION_ARG_OPTIONAL,
+     "print the settings in force, and exit", 0},
+    {"json", OPTION_JSON, 0, 0, "with --check-config: JSON", 0},
+    {"strict", OPTION_STRICT, 0, 0, "warnings about settings are errors", 0},
+    {"lenient", OPTION_LENIENT, 0, 0, "unknown settings are warnings", 0},
+    {0},
+};
+
+int main(int argc, char **argv)
+{
+    static struct arguments arguments = {.ready_fd = -1};
+    static const struct argp argp = {
+        options, parse, NULL, "leatd: a log server that speaks the Kafka protocol.",
+        NULL,    NULL,  NULL};
+
+    arguments.config.sets = arguments.sets;
+    arguments.config.environ_list = environ;
+    argp_err_exit_status = 2;
+    if (argp_parse(&argp, argc, argv, 0, NULL, &arguments) != 0) {
+        return 2;
+    }
+    if (arguments.check) {
+        return srv_config_check(&arguments.config, arguments.json, stdout);
+    }
+    if (arguments.print && arguments.format == SRV_PRINT_MD) {
+        return srv_config_print(NULL, SRV_PRINT_MD, stdout) == 0 ? 0 : 1;
+    }
+    return run(&arguments);
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct arguments *arguments = state->input;
+    struct srv_config_options *config = &arguments->config;
+    char *end;
+
+    switch (key) {
+    case 'c':
+        config->path = arg;
+        return 0;
+    case OPTION_SET:
+        if (config->set_count == SETS_MAX) {
+            argp_error(state, "more than %d times --set", SETS_MAX);
+        }
+        arguments->sets[config->set_count++] = arg;
+        return 0;
+    case OPTION_READY_FD:
+        arguments->ready_fd = (int)strtol(arg, &end, 10);
+        if (*arg == '\0' || *end != '\0' || arguments->ready_fd < 0) {
+            argp_error(state, "--ready-fd: '%s' is no descriptor", arg);
+        }
+        return 0;
+    case OPTION_CHECK:
+        arguments->check = true;
+        return 0;
+    case OPTION_PRINT:
+        arguments->print = true;
+        arguments->format = SRV_PRINT_PROPERTIES;
+        if (arg != NULL && strcmp(arg, "json") == 0) {
+            arguments->format = SRV_PRINT_JSON;
+        } else if (arg != NULL && strcmp(arg, "md") == 0) {
+            arguments->format = SRV_PRINT_MD;
+        } else if (arg != NULL) {
+            argp_error(state, "--print-config: '%s' is neither json nor md", arg);
+        }
+        return 0;
+    case OPTION_JSON:
+        arguments->json = true;
+        return 0;
+    case OPTION_DEV:
+        config->dev = true;
+        return 0;
+    case OPTION_DATA:
+        config->data_dir = arg;
+        return 0;
+    case OPTION_STRICT:
+        config->strict = true;
+        return 0;
+    case OPTION_LENIENT:
+        config->lenient = true;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static int run(const struct arguments *arguments)
+{
+    struct srv_config *config = NULL;
+    struct srv_server *server = NULL;
+    struct leat_error *error = NULL;
+    int status = 1;
+
+    if (srv_config_load(&arguments->config, &config, &error) != 0) {
+        (void)fprintf(stderr, "leatd: %s\n", lt_error_message(error));
+        lt_error_free(error);
+        return 1;
+    }
+    if (arguments->print) {
+        status = srv_config_print(config, arguments->format, stdout) == 0 ? 0 : 1;
+        srv_config_free(config);
+        return status;
+    }
+    const struct srv_settings *settings = srv_config_settings(config);
+    lt_diag_setup((enum lt_diag_level)settings->log_level,
+                  (enum lt_diag_format)settings->log_format, 2);
+    tell_notes(config);
+
+    sigset_t signals;
+    setup_process(&signals);
+    struct srv_server_options server_options = {
+        .config = config, .ops = lt_file_ops_real(), .clock = lt_clock_real()};
+    if (srv_server_start(&server_options, &server, &error) != 0) {
+        lt_diag(LT_ERROR, "server", "start_failed", lt_error_message(error));
+    } else {
+        status = serve(server, config, arguments->ready_fd, &signals);
+    }
+    lt_error_free(error);
+    srv_config_free(config);
+    lt_diag_flush();
+    return status;
+}
+
+/* Until a signal says stop. */
+static int
+serve(struct srv_server *server, struct srv_config *config, int ready_fd, const sigset_t *signals)
+{
+    struct leat_error *error = NULL;
+    int status = 0;
+
+    say_ready(server, config, ready_fd);
+    for (;;) {
+        int number = 0;
+        if (sigwait(signals, &number) != 0) {
+            continue;
+        }
+        if (number == SIGHUP) {
+            reload(config);
+        } else if (number == SIGTERM || number == SIGINT) {
+            lt_diag(LT_INFO, "server", "stopping", "asked to stop");
+            break;
+        }
+    }
+    if (srv_server_stop(server, &error) != 0) {
+        lt_diag(LT_ERROR, "server", "stop_failed", lt_error_message(error));
+        status = 1;
+    }
+    lt_error_free(error);
+    return status;
+}
+
+/* {"kafka":["127.0.0.1:9092"],"pid":1,"data":"/var/lib/leat"}, one line. */
+static void say_ready(const struct srv_server *server, const struct srv_config *config, int fd)
+{
+    const char *addresses[ADDRESSES_MAX];
+    size_t count = srv_server_addresses(server, addresses, ADDRESSES_MAX);
+    struct lt_buf line = {0};
+
+    (void)lt_buf_append_text(&line, "{\"kafka\":[");
+    for (size_t i = 0; i < count; i++) {
+        (void)lt_buf_printf(&line, "%s\"%s\"", i == 0 ? "" : ",", addresses[i]);
+        lt_diag(LT_INFO, "server", "listening", "ready for connections",
+                LT_FIELD_TEXT("address", addresses[i]));
+    }
+    (void)lt_buf_printf(&line, "],\"pid\":%ld,\"data\":\"", (long)getpid());
+    for (const char *c = srv_config_settings(config)->log_dirs; *c != '\0'; c++) {
+        if (*c == '"' || *c == '\\' || (unsigned char)*c < 0x20) {
+            (void)lt_buf_printf(&line, "\\u%04x", (unsigned char)*c);
+        } else {
+            (void)lt_buf_append(&line, c, 1);
+        }
+    }
+    int err = lt_buf_append_text(&line, "\"}\n");
+    if (fd >= 0 && err == 0 && lt_os_write(fd, line.data, line.size) != 0) {
+        lt_diag(LT_WARN, "server", "ready_fd", "nobody reads --ready-fd");
+    }
+    if (fd > 2) {
+        (void)lt_os_close(fd); /* its reader sees the end of the file */
+    }
+    lt_buf_release(&line);
+}
+
+/* Signals go to the main thread only; as many descriptors as we may have. */
+static void setup_process(sigset_t *ret_signals)
+{
+    struct rlimit limit;
+
+    (void)sigemptyset(ret_signals);
+    (void)sigaddset(ret_signals, SIGTERM);
+    (void)sigaddset(ret_signals, SIGINT);
+    (void)sigaddset(ret_signals, SIGHUP);
+    (void)sigaddset(ret_signals, SIGUSR1);
+    (void)sigaddset(ret_signals, SIGUSR2);
+    (void)pthread_sigmask(SIG_BLOCK, ret_signals, NULL); /* inherited by all threads */
+    (void)signal(SIGPIPE, SIG_IGN); /* a peer that is gone is an error of its socket */
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit); /* then the old limit stays */
+    }
+}
+
+static void tell_notes(const struct srv_config *config)
+{
+    size_t count = 0;
+    const struct srv_config_note *notes = srv_config_notes(config, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        lt_diag(notes[i].error ? LT_ERROR : LT_WARN, "config", "config_note", notes[i].text,
+                LT_FIELD_TEXT("file", notes[i].file), LT_FIELD_INT("line", notes[i].line));
+    }
+}
+
+static void reload(struct srv_config *config)
+{
+    struct leat_error *error = NULL;
+    size_t changed = 0, pending = 0;
+
+    if (srv_config_reload(config, &changed, &pending, &error) != 0) {
+        lt_diag(LT_ERROR, "config", "reload_failed", lt_error_message(error));
+        lt_error_free(error);
+        return;
+    }
+    const struct srv_settings *settings = srv_config_settings(config);
+    lt_diag_setup((enum lt_diag_level)settings->log_level,
+                  (enum lt_diag_format)settings->log_format, 2);
+    lt_diag(LT_INFO, "config", "reloaded", "settings read again", LT_FIELD_INT("changed", changed),
+            LT_FIELD_INT("need_restart", pending));
+}
