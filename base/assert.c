@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "leat/err.h"
-
 /* File names come from __FILE__ and live for ever, so the place can be kept as pointer and number
  * until asked for. */
 static _Thread_local const char *corrupt_file;
@@ -18,11 +16,10 @@ void lt_assert_fail(const char *cond, const char *file, int line)
     abort();
 }
 
-int lt_corrupt_at(const char *file, int line)
+void lt_corrupt_at(const char *file, int line)
 {
     corrupt_file = file;
     corrupt_line = line;
-    return LEAT_ECORRUPT;
 }
 
 const char *lt_corrupt_last(void)

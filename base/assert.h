@@ -7,6 +7,8 @@
 #ifndef LT_ASSERT_H
 #define LT_ASSERT_H
 
+#include "leat/err.h"
+
 #define LT_ASSERT(cond) \
     (__builtin_expect(!!(cond), 1) ? (void)0 : lt_assert_fail(#cond, __FILE__, __LINE__))
 
@@ -17,10 +19,10 @@
 #endif
 
 /* Evaluates to LEAT_ECORRUPT and remembers file and line for the diagnosis (lt_corrupt_last). */
-#define LT_CORRUPT() lt_corrupt_at(__FILE__, __LINE__)
+#define LT_CORRUPT() (lt_corrupt_at(__FILE__, __LINE__), LEAT_ECORRUPT)
 
 _Noreturn void lt_assert_fail(const char *cond, const char *file, int line);
-int lt_corrupt_at(const char *file, int line);
+void lt_corrupt_at(const char *file, int line);
 
 /* Where this thread last saw corrupt data, as "file:line"; "" if never. Valid until this thread's
  * next LT_CORRUPT. */

@@ -381,6 +381,7 @@ static int tables_add(struct srv_topics *topics, struct srv_topic *topic)
 static void tables_remove(struct srv_topics *topics, struct srv_topic *topic)
 {
     struct srv_topic_internal *own = topic->internal_state;
+    LT_ASSERT(topics->by_name != NULL && topics->by_id != NULL && topics->by_squashed != NULL);
     HASH_DELETE(hh, topics->by_name, own);
     HASH_DELETE(by_id_handle, topics->by_id, own);
     HASH_DELETE(squashed_handle, topics->by_squashed, own);

@@ -44,6 +44,7 @@ static int push(struct log_epoch_cache *cache, int32_t epoch, int64_t start_offs
         cache->entries = entries;
         cache->capacity = capacity;
     }
+    LT_ASSERT(cache->entries != NULL && cache->count < cache->capacity);
     cache->entries[cache->count++] = (struct log_epoch_entry){start_offset, epoch};
     return 0;
 }

@@ -1,7 +1,7 @@
 /* partition_private.h: the inside of struct log_partition, for partition.c, load.c, recovery.c, append.c, read.c,
  * lookup.c, roll.c and retention.c only.
  *
- * Locks, outermost first (docs/locking.md has the reasons):
+ * Threads: locks, outermost first (docs/locking.md has the reasons):
  *   load_lock    the first load
  *   io_lock      flush, checkpoint, retention, close: one at a time
  *   mutex        the writer: appends, rolls, every move of an offset

@@ -162,7 +162,7 @@ def check_header(path, text):
     opening = match.group(1)
     if not opening.lstrip(" *\n").startswith(os.path.basename(path) + ":"):
         yield Finding(path, 1, f'the opening comment starts with "{os.path.basename(path)}: "')
-    if "Threads:" not in opening:
+    if not re.search(r"\bThreads\b[\w ]*:", opening):
         yield Finding(path, 1, 'the opening comment has no "Threads:" line')
 
 
