@@ -1,0 +1,361 @@
+/* options.c: see options.h. argp does help, usage and --version. */
+#include "bench/options.h"
+
+#include <argp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/units.h"
+
+enum option_key {
+    OPT_TOPIC = 't',
+    OPT_BOOTSTRAP = 'b',
+    OPT_PROPERTY = 'X',
+    OPT_CONFIG = 'F',
+    OPT_PROFILE = 'P',
+    OPT_COUNT = 'n',
+    OPT_RECORD_SIZE = 256,
+    OPT_PAYLOAD,
+    OPT_THROUGHPUT,
+    OPT_CLIENTS,
+    OPT_BATCH,
+    OPT_LINGER,
+    OPT_ACKS,
+    OPT_CODEC,
+    OPT_KEYS,
+    OPT_CREATE,
+    OPT_DELETE,
+    OPT_WARMUP,
+    OPT_DURATION,
+    OPT_REPEAT,
+    OPT_PEER,
+    OPT_SERVER_PID,
+    OPT_PEER_PID,
+    OPT_JSON,
+    OPT_HGRM,
+    OPT_TOTAL,
+    OPT_INFLIGHT,
+    OPT_WORK,
+    OPT_FETCH_SIZE,
+};
+
+static const struct argp_option option_table[] = {
+    {NULL, 0, NULL, 0, "Where:", 1},
+    {"bootstrap-server", OPT_BOOTSTRAP, "HOST:PORT", 0, "Broker to measure (localhost:9092)", 1},
+    {"peer", OPT_PEER, "HOST:PORT", 0,
+     "Second broker: each repetition runs against both in turn, ratios are printed", 1},
+    {"property", OPT_PROPERTY, "KEY=VALUE", 0, "Client property, Kafka's spelling; may be repeated",
+     1},
+    {"command-config", OPT_CONFIG, "FILE", 0, "Client properties from a file", 1},
+    {"profile", OPT_PROFILE, "NAME", 0, "Client properties from a profile", 1},
+    {"server-pid", OPT_SERVER_PID, "PID", 0, "Report CPU, memory and disk bytes of this process",
+     1},
+    {"peer-pid", OPT_PEER_PID, "PID", 0, "The same for the peer", 1},
+    {NULL, 0, NULL, 0, "What:", 2},
+    {"topic", OPT_TOPIC, "TOPIC", 0, "Topic to use (required)", 2},
+    {"create", OPT_CREATE, "P[,KEY=VALUE..]", 0,
+     "Make the topic with P partitions and these configs if it is missing", 2},
+    {"delete", OPT_DELETE, NULL, 0, "Delete the topic afterwards", 2},
+    {"num-records", OPT_COUNT, "N", 0, "Records to send or read", 2},
+    {"record-size", OPT_RECORD_SIZE, "SIZE", 0, "Bytes of a record's value (100)", 2},
+    {"payload-file", OPT_PAYLOAD, "FILE", 0, "Values are the lines of this file in turn", 2},
+    {"keys", OPT_KEYS, "KIND", 0, "none (default), sequence, random:N", 2},
+    {NULL, 0, NULL, 0, "How:", 3},
+    {"throughput", OPT_THROUGHPUT, "R", 0,
+     "Records per second over all clients, open loop; -1 (default) as fast as it goes", 3},
+    {"clients", OPT_CLIENTS, "N", 0, "Producers or consumers, each with its own connection (1)", 3},
+    {"duration", OPT_DURATION, "TIME", 0, "Stop after this time (10s; a plain number is seconds)",
+     3},
+    {"warmup", OPT_WARMUP, "TIME", 0, "The first part is not counted (1s; consume: 0)", 3},
+    {"repeat", OPT_REPEAT, "N", 0, "Runs; median and range are reported (3)", 3},
+    {"batch", OPT_BATCH, "SIZE", 0, "batch.size; raw: bytes of records per prebuilt batch (16KiB)",
+     3},
+    {"linger", OPT_LINGER, "MS", 0, "linger.ms", 3},
+    {"acks", OPT_ACKS, "all|1|0", 0, "acks (all)", 3},
+    {"compression-type", OPT_CODEC, "NAME", 0, "none, gzip, snappy, lz4, zstd", 3},
+    {NULL, 0, NULL, 0, "raw only:", 4},
+    {"total", OPT_TOTAL, "SIZE", 0, "Bytes of batches in each direction (256MiB)", 4},
+    {"inflight", OPT_INFLIGHT, "N", 0, "Requests under way per connection (5)", 4},
+    {"work", OPT_WORK, "produce|fetch|both", 0,
+     "both: write the total, then read it back (default)", 4},
+    {"fetch-size", OPT_FETCH_SIZE, "SIZE", 0, "Bytes asked for per fetch (1MiB)", 4},
+    {NULL, 0, NULL, 0, "Output:", 5},
+    {"json", OPT_JSON, NULL, 0, "One JSON object on stdout", 5},
+    {"hgrm", OPT_HGRM, "FILE", 0, "Write the latency distribution as HdrHistogram text", 5},
+    {NULL, 0, NULL, 0, NULL, 0},
+};
+
+static const char doc[] =
+    "Measure a Kafka-compatible broker.\v"
+    "Commands:\n"
+    "  produce   records through libleat, as an application sends them\n"
+    "  consume   records through libleat, from the start of the topic\n"
+    "  raw       prebuilt batches straight onto sockets, and raw fetches: the server is measured, "
+    "not the client\n\n"
+    "Examples:\n"
+    "  leat-bench produce -t bench --create 4 -n 1000000 --record-size 1KiB\n"
+    "  leat-bench raw -t bench --create 1 --batch 64KiB --total 1GiB --server-pid $(pidof "
+    "leatd)\n\n"
+    "A run ends with exit code 0, 1 when anything failed, 2 for a wrong command line.";
+
+static void
+add_property(struct argp_state *state, struct bench_options *o, const char *key, const char *value);
+static int64_t
+size_or_die(struct argp_state *state, const char *name, const char *text, int64_t min);
+static int64_t time_or_die(struct argp_state *state, const char *name, const char *text);
+static int64_t number_or_die(
+    struct argp_state *state, const char *name, const char *text, int64_t min, int64_t max);
+static void parse_keys(struct argp_state *state, struct bench_options *o, const char *text);
+static void parse_create(struct argp_state *state, struct bench_options *o, char *text);
+static void check(struct argp_state *state, struct bench_options *o);
+
+static error_t parse_command(struct argp_state *state, struct bench_options *o, const char *arg)
+{
+    static const struct {
+        const char *name;
+        enum bench_command command;
+    } commands[] = {{"produce", BENCH_PRODUCE}, {"consume", BENCH_CONSUME}, {"raw", BENCH_RAW}};
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (o->command == 0 && strcmp(arg, commands[i].name) == 0) {
+            o->command = commands[i].command;
+            return 0;
+        }
+    }
+    argp_error(state, "unknown command '%s'; there are produce, consume and raw", arg);
+    return ARGP_ERR_UNKNOWN;
+}
+
+static error_t parse_load(int key, char *arg, struct argp_state *state)
+{
+    struct bench_options *o = state->input;
+    switch (key) {
+    case OPT_COUNT:
+        o->record_count = number_or_die(state, "--num-records", arg, 1, INT64_MAX);
+        return 0;
+    case OPT_RECORD_SIZE:
+        o->record_size = size_or_die(state, "--record-size", arg, 0);
+        return 0;
+    case OPT_THROUGHPUT:
+        o->throughput = number_or_die(state, "--throughput", arg, -1, 1000000000);
+        return 0;
+    case OPT_CLIENTS:
+        o->clients = (int)number_or_die(state, "--clients", arg, 1, 10000);
+        return 0;
+    case OPT_REPEAT:
+        o->repeat = (int)number_or_die(state, "--repeat", arg, 1, 1000);
+        return 0;
+    case OPT_DURATION:
+        o->duration_ms = time_or_die(state, "--duration", arg);
+        return 0;
+    case OPT_WARMUP:
+        o->warmup_ms = time_or_die(state, "--warmup", arg);
+        return 0;
+    case OPT_BATCH:
+        o->batch_size = size_or_die(state, "--batch", arg, 1);
+        add_property(state, o, "batch.size", arg);
+        return 0;
+    case OPT_LINGER:
+        add_property(state, o, "linger.ms", arg);
+        return 0;
+    case OPT_ACKS:
+        o->acks = strcmp(arg, "all") == 0 ? -1 : (int)number_or_die(state, "--acks", arg, -1, 1);
+        add_property(state, o, "acks", arg);
+        return 0;
+    case OPT_CODEC:
+        o->codec = arg;
+        add_property(state, o, "compression.type", arg);
+        return 0;
+    case OPT_TOTAL:
+        o->total_bytes = size_or_die(state, "--total", arg, 1);
+        return 0;
+    case OPT_INFLIGHT:
+        o->inflight = (int)number_or_die(state, "--inflight", arg, 1, 1000);
+        return 0;
+    case OPT_FETCH_SIZE:
+        o->fetch_size = size_or_die(state, "--fetch-size", arg, 1);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+    struct bench_options *o = state->input;
+    switch (key) {
+    case OPT_BOOTSTRAP:
+        o->bootstrap = arg;
+        return 0;
+    case OPT_PEER:
+        o->peer = arg;
+        return 0;
+    case OPT_PROPERTY:
+        if (o->property_count == BENCH_PROPERTIES_MAX || strchr(arg, '=') == NULL) {
+            argp_error(state, "-X %s: want KEY=VALUE, at most %d of them", arg,
+                       BENCH_PROPERTIES_MAX);
+        }
+        o->properties[o->property_count++] = arg;
+        return 0;
+    case OPT_CONFIG:
+        o->config_file = arg;
+        return 0;
+    case OPT_PROFILE:
+        o->profile = arg;
+        return 0;
+    case OPT_TOPIC:
+        o->topic = arg;
+        return 0;
+    case OPT_PAYLOAD:
+        o->payload_file = arg;
+        return 0;
+    case OPT_KEYS:
+        parse_keys(state, o, arg);
+        return 0;
+    case OPT_CREATE:
+        parse_create(state, o, arg);
+        return 0;
+    case OPT_DELETE:
+        o->delete_after = true;
+        return 0;
+    case OPT_SERVER_PID:
+        o->server_pid = (int)number_or_die(state, "--server-pid", arg, 1, INT32_MAX);
+        return 0;
+    case OPT_PEER_PID:
+        o->peer_pid = (int)number_or_die(state, "--peer-pid", arg, 1, INT32_MAX);
+        return 0;
+    case OPT_JSON:
+        o->json = true;
+        return 0;
+    case OPT_HGRM:
+        o->hgrm_file = arg;
+        return 0;
+    case OPT_WORK:
+        o->work = strcmp(arg, "produce") == 0 ? BENCH_WORK_PRODUCE
+                  : strcmp(arg, "fetch") == 0 ? BENCH_WORK_FETCH
+                                              : BENCH_WORK_PRODUCE | BENCH_WORK_FETCH;
+        if (o->work == (BENCH_WORK_PRODUCE | BENCH_WORK_FETCH) && strcmp(arg, "both") != 0) {
+            argp_error(state, "--work %s: want produce, fetch or both", arg);
+        }
+        return 0;
+    case ARGP_KEY_ARG:
+        return parse_command(state, o, arg);
+    case ARGP_KEY_END:
+        check(state, o);
+        return 0;
+    default:
+        return parse_load(key, arg, state);
+    }
+}
+
+void bench_options_parse(int argc, char **argv, struct bench_options *ret)
+{
+    static const struct argp argp = {option_table, parse_option, "produce|consume|raw", doc, NULL,
+                                     NULL,         NULL};
+    argp_err_exit_status = 2;
+    *ret = (struct bench_options){
+        .bootstrap = "localhost:9092",
+        .record_size = 100,
+        .throughput = -1,
+        .warmup_ms = -1,
+        .clients = 1,
+        .repeat = 3,
+        .batch_size = 16384,
+        .total_bytes = 256 << 20,
+        .fetch_size = 1 << 20,
+        .inflight = 5,
+        .acks = -1,
+        .codec = "none",
+        .work = BENCH_WORK_PRODUCE | BENCH_WORK_FETCH,
+    };
+    (void)argp_parse(&argp, argc, argv, 0, NULL, ret); /* errors end the process */
+}
+
+static void check(struct argp_state *state, struct bench_options *o)
+{
+    if (o->command == 0) {
+        argp_error(state, "say what to measure: produce, consume or raw");
+    }
+    if (o->topic == NULL) {
+        argp_error(state, "--topic is missing");
+    }
+    if (o->command != BENCH_RAW && o->record_count == 0 && o->duration_ms == 0) {
+        o->duration_ms = 10000;
+    }
+    if (o->warmup_ms < 0) {
+        o->warmup_ms = o->command == BENCH_CONSUME ? 0 : 1000;
+    }
+    if (o->throughput > 0 && o->command != BENCH_PRODUCE) {
+        argp_error(state, "--throughput is for produce");
+    }
+    if (o->record_size < 1 && o->command == BENCH_RAW) {
+        argp_error(state, "raw needs a --record-size of at least 1");
+    }
+}
+
+static void
+add_property(struct argp_state *state, struct bench_options *o, const char *key, const char *value)
+{
+    char *text = lt_asprintf("%s=%s", key, value);
+    if (o->property_count == BENCH_PROPERTIES_MAX || text == NULL) {
+        argp_failure(state, 1, 0, "too many properties");
+    }
+    o->properties[o->property_count++] = text; /* lives as long as the process */
+}
+
+static int64_t
+size_or_die(struct argp_state *state, const char *name, const char *text, int64_t min)
+{
+    int64_t value = 0;
+    if (lt_parse_size(text, &value) != 0 || value < min) {
+        argp_error(state, "%s %s: want a size such as 100 or 64KiB, at least %lld", name, text,
+                   (long long)min);
+    }
+    return value;
+}
+
+static int64_t time_or_die(struct argp_state *state, const char *name, const char *text)
+{
+    int64_t value = 0;
+    if (lt_parse_duration_ms(text, 1000, &value) != 0 || value < 0) {
+        argp_error(state, "%s %s: want a time such as 10s or 500ms", name, text);
+    }
+    return value;
+}
+
+static int64_t number_or_die(
+    struct argp_state *state, const char *name, const char *text, int64_t min, int64_t max)
+{
+    char *end = NULL;
+    long long value = strtoll(text, &end, 10);
+    if (*text == '\0' || *end != '\0' || value < min || value > max) {
+        argp_error(state, "%s %s: want a number from %lld to %lld", name, text, (long long)min,
+                   (long long)max);
+    }
+    return value;
+}
+
+static void parse_keys(struct argp_state *state, struct bench_options *o, const char *text)
+{
+    if (strcmp(text, "none") == 0) {
+        o->keys = BENCH_KEYS_NONE;
+    } else if (strcmp(text, "sequence") == 0) {
+        o->keys = BENCH_KEYS_SEQUENCE;
+    } else if (strncmp(text, "random:", 7) == 0) {
+        o->keys = BENCH_KEYS_RANDOM;
+        o->key_range = number_or_die(state, "--keys random:", text + 7, 1, INT64_MAX);
+    } else {
+        argp_error(state, "--keys %s: want none, sequence or random:N", text);
+    }
+}
+
+static void parse_create(struct argp_state *state, struct bench_options *o, char *text)
+{
+    char *comma = strchr(text, ',');
+    if (comma != NULL) {
+        *comma = '\0';
+        o->create_configs = comma + 1;
+    }
+    o->create_partitions = (int)number_or_die(state, "--create", text, 1, 100000);
+}

@@ -1,0 +1,270 @@
+/* context.c: see context.h. */
+#include "client/cli/context.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/units.h"
+
+#define TIMEOUT_DEFAULT_MS 10000
+
+enum { OPT_TIMEOUT = 0x1000, OPT_FORMAT, OPT_JSON, OPT_NO_HEADERS, OPT_DRY_RUN, OPT_COLOR };
+
+static const struct argp_option global_options[] = {
+    {NULL, 0, NULL, 0, "Shared by all commands:", 100},
+    {"bootstrap-server", 'b', "HOST:PORT,..", 0, "Broker to ask first (localhost:9092)", 100},
+    {"profile", 'P', "NAME", 0, "Section of ~/.config/leat/config (LEAT_PROFILE)", 100},
+    {"property", 'X', "KEY=VALUE", 0, "Client property in Kafka's spelling; '-X list' shows all",
+     100},
+    {"command-config", 'F', "FILE", 0, "Properties file as used with kafka-*.sh", 100},
+    {"format", OPT_FORMAT, "text|wide|json|csv", 0, "Form of tables", 100},
+    {"json", OPT_JSON, NULL, 0, "Same as --format json", 100},
+    {"no-headers", OPT_NO_HEADERS, NULL, 0, "Tables without their first line", 100},
+    {"timeout", OPT_TIMEOUT, "TIME", 0, "Give up after this time (10s)", 100},
+    {"yes", 'y', NULL, 0, "Do not ask before a dangerous change", 100},
+    {"dry-run", OPT_DRY_RUN, NULL, 0, "Check and say what would change, change nothing", 100},
+    {"quiet", 'q', NULL, 0, "No hints and confirmations of success", 100},
+    {"verbose", 'v', NULL, 0, "Say more; -vv: every request", 100},
+    {NULL, 0, NULL, 0, NULL, 0},
+};
+
+static error_t parse_global(int key, char *arg, struct argp_state *state);
+static void list_properties(void);
+
+const struct argp cli_global_argp = {global_options, parse_global, NULL, NULL, NULL, NULL, NULL};
+
+static enum cli_format format_or_die(struct argp_state *state, const char *name)
+{
+    static const char *const names[] = {"text", "wide", "json", "csv"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(name, names[i]) == 0) {
+            return (enum cli_format)i;
+        }
+    }
+    argp_error(state, "--format %s: want text, wide, json or csv", name);
+    return CLI_TEXT;
+}
+
+static void add_property(struct argp_state *state, struct cli *cli, const char *arg)
+{
+    if (strcmp(arg, "list") == 0 || strcmp(arg, "help") == 0) {
+        list_properties();
+        exit(CLI_DONE);
+    }
+    if (strchr(arg, '=') == NULL || cli->property_count == CLI_PROPERTIES_MAX) {
+        argp_error(state, "-X %s: want KEY=VALUE; '-X list' shows the keys", arg);
+    }
+    cli->properties[cli->property_count++] = arg;
+}
+
+static error_t parse_global(int key, char *arg, struct argp_state *state)
+{
+    struct cli *cli = state->input;
+    int64_t timeout_ms;
+    switch (key) {
+    case 'b':
+        cli->bootstrap = arg;
+        return 0;
+    case 'P':
+        cli->profile = arg;
+        return 0;
+    case 'X':
+        add_property(state, cli, arg);
+        return 0;
+    case 'F':
+        cli->config_file = arg;
+        return 0;
+    case OPT_FORMAT:
+        cli->format = format_or_die(state, arg);
+        return 0;
+    case OPT_JSON:
+        cli->format = CLI_JSON;
+        return 0;
+    case OPT_NO_HEADERS:
+        cli->no_headers = true;
+        return 0;
+    case OPT_TIMEOUT:
+        if (lt_parse_duration_ms(arg, 1000, &timeout_ms) != 0 || timeout_ms < 1 ||
+            timeout_ms > 86400000) {
+            argp_error(state, "--timeout %s: want a time such as 10s or 500ms", arg);
+        }
+        cli->timeout_ms = (int)timeout_ms;
+        return 0;
+    case 'y':
+        cli->yes = true;
+        return 0;
+    case OPT_DRY_RUN:
+        cli->dry_run = true;
+        return 0;
+    case 'q':
+        cli->quiet = true;
+        return 0;
+    case 'v':
+        cli->verbosity++;
+        return 0;
+    case ARGP_KEY_INIT:
+        cli->timeout_ms = TIMEOUT_DEFAULT_MS;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static void show_property(
+    const char *key, const char *type, const char *default_value, const char *text, void *arg)
+{
+    (void)arg;
+    printf("%s=%s\n    %s  (%s)\n", key, default_value, text, type);
+}
+
+static void list_properties(void)
+{
+    leat_conf_visit(show_property, NULL);
+}
+
+static void print_line(int level, const char *line, void *arg)
+{
+    (void)level;
+    (void)arg;
+    fprintf(stderr, "leat: %s\n", line);
+}
+
+int cli_configure(struct cli *cli)
+{
+    struct leat_error *err = NULL;
+    cli->conf = leat_conf_new();
+    if (cli->conf == NULL) {
+        return cli_fail(cli, LEAT_ENOMEM, NULL, "%s", cli->command);
+    }
+    int code = leat_conf_load_profile(cli->conf, cli->profile, &err);
+    if (code == 0 && cli->config_file != NULL) {
+        code = leat_conf_load_file(cli->conf, cli->config_file, &err);
+    }
+    for (size_t i = 0; code == 0 && i < cli->property_count; i++) {
+        const char *equals = strchr(cli->properties[i], '=');
+        char *key = lt_strndup(cli->properties[i], (size_t)(equals - cli->properties[i]));
+        code = key == NULL ? LEAT_ENOMEM : leat_conf_set(cli->conf, key, equals + 1, &err);
+        lt_free(key);
+    }
+    if (code == 0 && cli->bootstrap != NULL) {
+        code = leat_conf_set(cli->conf, "bootstrap.servers", cli->bootstrap, &err);
+    }
+    if (code != 0) {
+        (void)cli_fail(cli, code, err, "%s",
+                       cli->command); /* a setting that is refused is wrong usage */
+        return CLI_USAGE;
+    }
+    if (cli->verbosity > 0) {
+        leat_conf_set_log(cli->conf, cli->verbosity > 1 ? LEAT_LOG_DEBUG : LEAT_LOG_INFO,
+                          print_line, NULL);
+    }
+    return 0;
+}
+
+int cli_connect(struct cli *cli)
+{
+    struct leat_error *err = NULL;
+    int status = cli_configure(cli);
+    if (status != 0) {
+        return status;
+    }
+    int code = leat_client_new(cli->conf, &cli->client, &err);
+    if (code == 0) {
+        code = leat_client_connect(cli->client, cli->timeout_ms, &err);
+    }
+    if (code != 0) {
+        (void)cli_fail(cli, code, err, "%s",
+                       cli->command); /* whatever the reason, the broker is not there for us */
+        cli_hint(cli, "is a broker running? 'leatd --dev' starts a throw-away one, -b HOST:PORT "
+                      "names another");
+        return CLI_UNREACHABLE;
+    }
+    return 0;
+}
+
+void cli_release(struct cli *cli)
+{
+    leat_client_unref(cli->client);
+    leat_conf_free(cli->conf);
+    cli->client = NULL;
+    cli->conf = NULL;
+}
+
+static int exit_code(int code)
+{
+    switch (code) {
+    case LEAT_EUNREACHABLE:
+        return CLI_UNREACHABLE;
+    case LEAT_EINTR:
+        return CLI_INTERRUPTED;
+    default:
+        return CLI_FAILED;
+    }
+}
+
+int cli_fail(const struct cli *cli, int code, struct leat_error *err, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    (void)cli; /* every message looks the same, whatever the flags */
+    fprintf(stderr, "leat: ");
+    vfprintf(stderr, fmt, args);
+    va_end(args);
+    const char *message = leat_error_message(err);
+    fprintf(stderr, ": %s", *message != '\0' ? message : leat_strerror(code));
+    if (LEAT_IS_BROKER_ERROR(code)) {
+        fprintf(stderr, " (%s, %d)", leat_errname(code), LEAT_WIRE_CODE(code));
+    }
+    fprintf(stderr, "\n");
+    leat_error_free(err);
+    return exit_code(code);
+}
+
+void cli_hint(const struct cli *cli, const char *fmt, ...)
+{
+    if (cli->quiet || !isatty(STDERR_FILENO)) {
+        return;
+    }
+    va_list args;
+    va_start(args, fmt);
+    fprintf(stderr, "hint: ");
+    vfprintf(stderr, fmt, args);
+    fprintf(stderr, "\n");
+    va_end(args);
+}
+
+bool cli_confirm(const struct cli *cli, const char *fmt, ...)
+{
+    if (cli->yes || cli->dry_run) {
+        return true;
+    }
+    va_list args;
+    va_start(args, fmt);
+    bool ask = isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
+    fprintf(stderr, ask ? "leat: " : "leat: not done: ");
+    vfprintf(stderr, fmt, args);
+    va_end(args);
+    if (!ask) {
+        fprintf(stderr, ": needs --yes without a terminal\n");
+        return false;
+    }
+    fprintf(stderr, "? [y/N] ");
+    char answer[16] = "";
+    return fgets(answer, sizeof(answer), stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y');
+}
+
+int cli_finish(int code)
+{
+    if (fflush(stdout) != 0 || ferror(stdout) != 0) {
+        if (errno != EPIPE) {
+            fprintf(stderr, "leat: cannot write to stdout: %s\n", strerrordesc_np(errno));
+        }
+        return code == CLI_DONE ? CLI_FAILED : code;
+    }
+    return code;
+}

@@ -1,0 +1,68 @@
+/* context.h: what every command of `leat` shares: the global flags, the client, how errors and changes are told.
+ *
+ * stdout is data, stderr is talk. Exit codes (spec of the command line): 0 done, 1 something failed, 2 wrong usage,
+ * 3 broker not reachable, 130 Ctrl-C.
+ * Threads: the main thread; the library's own thread never calls in here. */
+#ifndef CLI_CONTEXT_H
+#define CLI_CONTEXT_H
+
+#include <argp.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "leat/leat.h"
+
+enum cli_exit {
+    CLI_DONE = 0,
+    CLI_FAILED = 1,
+    CLI_USAGE = 2,
+    CLI_UNREACHABLE = 3,
+    CLI_INTERRUPTED = 130
+};
+enum cli_format { CLI_TEXT = 0, CLI_WIDE = 1, CLI_JSON = 2, CLI_CSV = 3 };
+
+#define CLI_PROPERTIES_MAX 64
+
+struct cli {
+    const char *command;                        /* "topic create", for messages */
+    const char *bootstrap;                      /* -b, NULL = from the configuration */
+    const char *profile;                        /* -P */
+    const char *config_file;                    /* --command-config */
+    const char *properties[CLI_PROPERTIES_MAX]; /* -X key=value */
+    size_t property_count;
+    enum cli_format format;
+    int timeout_ms; /* --timeout, 10 s */
+    int verbosity;  /* -v */
+    bool no_headers;
+    bool yes; /* -y */
+    bool dry_run;
+    bool quiet;             /* -q */
+    struct leat_conf *conf; /* made by cli_connect */
+    struct leat_client *client;
+};
+
+/* The global flags, as a child parser of every command's own (argp_child). Its input is the struct cli; a command's parser
+ * hands it down in ARGP_KEY_INIT: state->child_inputs[0] = cli. */
+extern const struct argp cli_global_argp;
+
+/* Settings from all sources in their order, then a client that has reached a broker. On failure the reason is told and
+ * the exit code returned; 0 otherwise. */
+int cli_connect(struct cli *cli);
+int cli_configure(struct cli *cli); /* the settings alone */
+void cli_release(struct cli *cli);
+
+/* "leat: <what>: <message of err>" and, on a terminal, a hint where there is one. Frees err. Returns the exit code that
+ * fits `code`. */
+int cli_fail(const struct cli *cli, int code, struct leat_error *err, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* "hint: ..." on stderr, only on a terminal and without -q. */
+void cli_hint(const struct cli *cli, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Dangerous change: true when it may go on. Asks on a terminal; without one --yes is needed, and its lack is told. */
+bool cli_confirm(const struct cli *cli, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Flush stdout; a full disk or closed pipe becomes exit code 1. */
+int cli_finish(int code);
+
+#endif

@@ -1,0 +1,26 @@
+/* encode.h: bytes as text that survives a terminal or a JSON file, and back.
+ *
+ * Threads: any; no state. */
+#ifndef CLI_ENCODE_H
+#define CLI_ENCODE_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+
+/* Append the bytes in another form. LEAT_ENOMEM. A null slice is empty (json: null). */
+int cli_encode_hex(struct lt_slice bytes, struct lt_buf *out);
+int cli_encode_base64(struct lt_slice bytes, struct lt_buf *out);
+int cli_encode_json(struct lt_slice bytes,
+                    struct lt_buf *out); /* a JSON string; what is not UTF-8: a base64 string */
+
+/* LEAT_EINVAL: not base64 (padding is required). */
+int cli_decode_base64(const char *text, struct lt_buf *out);
+
+/* Numbers inside bytes: '>' big-endian (default) '<' little-endian, b B 1 byte, h H 2, i I 4, q Q 8 (lower case signed),
+ * c one character, s and '.' the rest as text, '$' must be the end. Numbers are separated by a space. Bytes that are too
+ * short give "<short>". */
+bool cli_unpack_check(const char *pattern);
+int cli_unpack(const char *pattern, struct lt_slice bytes, struct lt_buf *out);
+
+#endif
