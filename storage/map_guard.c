@@ -1,8 +1,8 @@
 /* One thread-local stack of guards; the handler looks for the innermost one that names the faulting address. The
  * signal of a load is delivered to the thread that did it, so that the stack needs no lock.
  *
- * sigsetjmp does not save the signal mask (a system call per read otherwise), therefore the handler is installed with
- * SA_NODEFER and leaves the mask alone. */
+ * sigsetjmp does not save the signal mask (a system call per read otherwise): the handler puts back the one that the
+ * fault interrupted, which stands in its context. */
 #include "storage/map_guard.h"
 
 #include <pthread.h>
@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
+#include <ucontext.h>
 
 #include "base/error.h"
 
@@ -41,7 +42,9 @@ static void on_sigbus(int signo, siginfo_t *info, void *context)
     const uint8_t *address = info->si_addr;
     for (struct guard *guard = guard_top; guard != NULL; guard = guard->outer) {
         if (in_ranges(guard, address)) {
+            const ucontext_t *interrupted = context;
             guard_top = guard->outer;
+            (void)pthread_sigmask(SIG_SETMASK, &interrupted->uc_sigmask, NULL);
             siglongjmp(guard->back, 1);
         }
     }
@@ -60,7 +63,7 @@ static void install(void)
     struct sigaction action;
     memset(&action, 0, sizeof(action));
     action.sa_sigaction = on_sigbus;
-    action.sa_flags = SA_SIGINFO | SA_NODEFER;
+    action.sa_flags = SA_SIGINFO;
     (void)sigemptyset(&action.sa_mask);
     (void)sigaction(SIGBUS, &action, &handler_before); /* cannot fail for a valid signal */
 }
