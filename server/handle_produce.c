@@ -350,6 +350,10 @@ static void append(struct srv_request *req, struct produce *state, struct item *
         item->ret->log_append_time_ms = result.log_append_time_ms;
         item->ret->log_start_offset = result.log_start_offset;
         item->last_offset = result.last_offset;
+        if (result.visible) {
+            srv_partition_moved(
+                item->part); /* fetches that wait for this are answered in the same turn */
+        }
         if (acks == -1 && !result.visible && !req->server->options.ack_before_flush) {
             item->state = ITEM_WAITS_DISK;
         }
