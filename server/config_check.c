@@ -178,7 +178,7 @@ static void check_addresses(struct srv_config *config,
 static void check_names(struct srv_config *config)
 {
     struct srv_endpoint one;
-    struct srv_endpoint two;
+    struct srv_endpoint two = {0};
     const char *at = srv_config_settings(config)->listeners;
     while (*at != '\0') {
         if (srv_endpoint_next(&at, &one) < 0) {
@@ -266,7 +266,9 @@ static void check_directory(struct srv_config *config, const char *path)
     struct statfs fs;
     existing_parent(path, parent, sizeof(parent));
     if (access(parent, W_OK | X_OK) != 0) {
-        note_key(config, true, "log.dirs", "%s: cannot write: %s", path, strerror(errno));
+        char text[128];
+        note_key(config, true, "log.dirs", "%s: cannot write: %s", path,
+                 strerror_r(errno, text, sizeof(text)));
     } else if (statfs(parent, &fs) == 0 && fs.f_type == TMPFS_MAGIC_NUMBER) {
         note_key(config, false, "log.dirs",
                  "%s is on tmpfs: data does not survive a restart of the machine", path);

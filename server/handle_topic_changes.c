@@ -121,7 +121,7 @@ static int start_deletions(struct srv_request *req,
                            const struct proto_delete_topics_request *in,
                            struct proto_delete_topics_response *ret)
 {
-    struct changing *changing;
+    struct changing *changing = NULL;
     int err = list_deletions(req, in, ret);
     if (err == 0) {
         err = changing_new(req, (size_t)ret->responses_count, &changing);
