@@ -290,7 +290,11 @@ check_records(const struct log_file *log, const struct log_walk_item *item, stru
         before = record.offset_delta;
         got = 0;
     }
-    if (got < 0) {
+    int codec = proto_batch_header_codec(&item->header);
+    if (got == LEAT_ECODEC && codec < PROTO_CODEC_COUNT) {
+        note(verify, log->path, item->position,
+             "the records are not looked at: no %s in this build", proto_codec_name(codec));
+    } else if (got < 0) {
         problem(verify, log->path, item->position, "the records of the batch cannot be read: %s",
                 lt_err_text(got));
     }

@@ -22,7 +22,8 @@ def main():
     if "LEAT_SEED" in os.environ:
         arguments += ["--seed", os.environ["LEAT_SEED"]]
     directory = tempfile.mkdtemp(prefix="leat-test-")
-    code = subprocess.run([program, os.path.join(directory, "data")] + arguments).returncode
+    command = [sys.executable, program] if program.endswith(".py") else [program]
+    code = subprocess.run(command + [os.path.join(directory, "data")] + arguments).returncode
     if expect_broken and code == BROKEN:
         print("control: the loss was found, as it must be")
         code = 0
