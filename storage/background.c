@@ -2,7 +2,7 @@
  *
  * A round, in this order, each part only when due:
  *   space       give the reserve back or take it again
- *   checkpoint  bring partitions to a recovery point, then recovery-point-offset-checkpoint
+ *   checkpoint  bring partitions to a recovery point, then recovery-point-offset-checkpoint; close idle segments
  *   retention   plan (raise log starts), log-start-offset-checkpoint, apply (rename files), reap (unlink them)
  *   deletions   directories of deleted topics
  * Failure: a checkpoint file that cannot be written takes the directory offline (a full disk does not: next round). */
@@ -10,10 +10,12 @@
 
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <sys/queue.h>
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/os.h"
 #include "storage/store_impl.h"
 #include "storage/wait.h"
 
@@ -21,6 +23,8 @@
 #define REAP_RETRY_MS 1000
 #define DELETE_RETRY_MS 60000
 #define WALL_DRIFT_MAX_MS 3600000
+#define MAPS_MAX_UNKNOWN 32765 /* half of the kernel's default */
+#define MAPS_IDLE_MS 300000 /* sealed segments that nobody read for so long are closed */
 
 struct deletion {
     char *path; /* owned; NULL: only `gone` is due */
@@ -67,6 +71,7 @@ static int64_t next_due(const struct log_background *background);
 static void do_round(struct log_background *background, const struct round *round);
 static void tend_space(struct log_background *background);
 static void checkpoint(struct log_background *background);
+static void close_idle(struct log_slot *const *slots, size_t count, size_t maps_max);
 static void retention(struct log_background *background);
 static void reap(struct log_background *background);
 static struct deletion *take_deletion(struct log_background *background, int64_t now_ms);
@@ -291,6 +296,39 @@ static void tend_space(struct log_background *background)
     lt_error_free(error);
 }
 
+/* ---- maps ---- */
+
+/* This directory's part of leat.maps.max. */
+static size_t maps_share(const struct log_dir *dir)
+{
+    size_t maps_max = dir->store->options.maps_max;
+    if (maps_max == 0) {
+        struct lt_buf text;
+        lt_buf_init(&text);
+        int err = lt_os_read_file("/proc/sys/vm/max_map_count", 64, &text);
+        const char *number = err == 0 ? lt_buf_text(&text) : NULL;
+        long count = number == NULL ? 0 : strtol(number, NULL, 10);
+        lt_buf_release(&text);
+        maps_max = count > 0 ? (size_t)count / 2 : MAPS_MAX_UNKNOWN;
+    }
+    return maps_max / dir->store->options.dir_count;
+}
+
+static void close_idle(struct log_slot *const *slots, size_t count, size_t maps_max)
+{
+    size_t maps = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t segments;
+        size_t of_this;
+        (void)log_partition_trim(slots[i]->part, MAPS_IDLE_MS);
+        log_partition_count(slots[i]->part, &segments, &of_this);
+        maps += of_this;
+    }
+    for (size_t i = 0; maps > maps_max && i < count; i++) {
+        (void)log_partition_trim(slots[i]->part, 0); /* open again when read; nobody loses what he holds */
+    }
+}
+
 /* ---- checkpoint ---- */
 
 static void checkpoint(struct log_background *background)
@@ -315,6 +353,7 @@ static void checkpoint(struct log_background *background)
             moved = true; /* a failure shows at the partition itself; its old point stays */
         }
     }
+    close_idle(slots, count, maps_share(dir));
     log_slots_release(slots, count);
     if (!moved) {
         return;

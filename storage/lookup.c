@@ -252,6 +252,7 @@ int log_partition_find_time(struct log_partition *part,
         }
     }
     log_segment_list_unref(list);
+    log_partition_bound_open(part);
     if (err == 0) {
         *ret = hit;
     }
@@ -372,6 +373,7 @@ int log_partition_find_max_time(struct log_partition *part,
         err = log_partition_note_bad(part, list->segs[bad]);
     }
     log_segment_list_unref(list);
+    log_partition_bound_open(part);
     if (err == 0) {
         *ret = best;
     }

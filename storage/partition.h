@@ -10,7 +10,7 @@
  * It is not a topic (server/topics.h) and knows no sockets. The directory, its threads and its files stand in store.h.
  *
  * Threads: every function may be called from any thread. One writer at a time under the partition's mutex; readers take
- * no lock. A partition is counted: whoever keeps a pointer holds a reference (log_partition_ref).
+ * no lock but for the few instructions that count a reference (docs/locking.md). A partition is counted: whoever keeps a pointer holds a reference (log_partition_ref).
  * A failed write or flush is final for the partition until it is reopened: appends answer LEAT_EFAILED, reads below
  * the durable end go on. */
 #ifndef LOG_PARTITION_H

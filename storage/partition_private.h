@@ -1,5 +1,5 @@
 /* partition_private.h: the inside of struct log_partition, for partition.c, load.c, recovery.c, append.c, read.c,
- * lookup.c, roll.c and retention.c only.
+ * lookup.c, roll.c, sync.c, trim.c and retention.c only.
  *
  * Threads: locks, outermost first (docs/locking.md has the reasons):
  *   load_lock    the first load
@@ -136,6 +136,11 @@ int log_partition_note_bad(struct log_partition *part, struct log_segment *seg);
 /* The offsets, and a list that has all segments from log start up to every bound of them. Returns a reference. */
 struct log_segment_list *log_partition_view(struct log_partition *part,
                                             struct log_offsets *ret_offsets);
+
+/* ---- trim.c ---- */
+
+/* After a sealed segment was opened by a reader: close those that were not read lately if there are too many. Never waits. */
+void log_partition_bound_open(struct log_partition *part);
 
 /* ---- roll.c: mutex held ---- */
 

@@ -293,10 +293,27 @@ static void fill_extent(struct run *run, struct log_extent *ret)
     ret->next_offset = run->next_offset;
 }
 
-/* A CRC check may have found a bad batch inside the run: what lies before it may go. */
-static int checked_run(struct run *run, int64_t now_ms)
+/* Is a run one that the disk must be asked for? Only its first page is looked at; for the metrics. */
+static bool is_cold(const struct run *run)
 {
-    atomic_store_explicit(&run->seg->used_ms, now_ms, memory_order_relaxed);
+    uint64_t written = atomic_load_explicit(&run->seg->size, memory_order_relaxed);
+    uint64_t position = run->first.position;
+    bool hot =
+        !run->seg->sealed && position >= run->seg->trusted_from && written - position <= HOT_TAIL;
+    return !hot && !range_resident(run->map, position, position + 1);
+}
+
+/* A CRC check may have found a bad batch inside the run: what lies before it may go. */
+static int checked_run(struct log_partition *part, struct run *run)
+{
+    int64_t now_ms = lt_clock_mono_ms(part->env->clock);
+    bool first = atomic_exchange_explicit(&run->seg->used_ms, now_ms, memory_order_relaxed) == 0;
+    if (first && run->seg->sealed) {
+        log_partition_bound_open(part);
+    }
+    if (is_cold(run)) {
+        atomic_fetch_add_explicit(&part->env->cold_reads, 1, memory_order_relaxed);
+    }
     int err = check_if_cheap(run->seg, run->map, run->first.position, run->end);
     if (err != LEAT_ECORRUPT) {
         return err;
@@ -325,7 +342,7 @@ static int read_list(struct log_partition *part,
         int err = run.limit == 0 ? 0 : find_run(&run);
         if (err == 0 && run.found && run.first.header.base_offset < bound &&
             run.end > run.first.position) {
-            err = checked_run(&run, lt_clock_mono_ms(part->env->clock));
+            err = checked_run(part, &run);
         }
         bool bad =
             run.limit < atomic_load_explicit(&seg->size, memory_order_acquire) &&

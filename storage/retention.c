@@ -291,58 +291,6 @@ size_t log_partition_reap(struct log_partition *part, bool now)
     return waiting;
 }
 
-/* ---- maps and descriptors ---- */
-
-static bool is_idle(const struct log_segment *seg, int64_t now_ms, int64_t idle_ms)
-{
-    bool opened = atomic_load_explicit(&seg->fd, memory_order_relaxed) >= 0 ||
-                  atomic_load_explicit(&seg->indexes, memory_order_relaxed) != NULL;
-    /* One reference is the list's. A reader that takes another one now keeps the old struct, which does no harm. */
-    return seg->sealed && opened && atomic_load_explicit(&seg->refs, memory_order_relaxed) == 1 &&
-           now_ms - atomic_load_explicit(&seg->used_ms, memory_order_relaxed) >= idle_ms;
-}
-
-/* The list with closed structs in the places of idle ones; NULL: nothing is idle, or no memory. Mutex held. */
-static struct log_segment_list *
-closed_list(struct log_partition *part, int64_t idle_ms, size_t *ret_closed)
-{
-    int64_t now_ms = lt_clock_mono_ms(part->env->clock);
-    const struct log_segment_list *old = part->list; /* only swapped under the mutex */
-    size_t idle = 0;
-    for (size_t i = 0; i < old->count; i++) {
-        idle += is_idle(old->segs[i], now_ms, idle_ms) ? 1u : 0u;
-    }
-    struct log_segment_list *list = idle == 0 ? NULL : log_segment_list_new(old->count);
-    for (size_t i = 0; list != NULL && i < old->count; i++) {
-        struct log_segment *closed;
-        if (is_idle(old->segs[i], now_ms, idle_ms) &&
-            log_segment_clone_sealed(old->segs[i], &closed) == 0) {
-            list->segs[list->count++] = closed;
-            *ret_closed += 1;
-        } else {
-            list->segs[list->count++] = log_segment_ref(old->segs[i]);
-        }
-    }
-    return list;
-}
-
-size_t log_partition_trim(struct log_partition *part, int64_t idle_ms)
-{
-    if (atomic_load_explicit(&part->state, memory_order_acquire) != LOG_READY) {
-        return 0;
-    }
-    size_t closed = 0;
-    (void)pthread_mutex_lock(&part->io_lock);
-    (void)pthread_mutex_lock(&part->mutex);
-    struct log_segment_list *list = closed_list(part, idle_ms, &closed);
-    if (list != NULL) {
-        log_partition_swap_list(part, list);
-    }
-    (void)pthread_mutex_unlock(&part->mutex);
-    (void)pthread_mutex_unlock(&part->io_lock);
-    return closed;
-}
-
 /* ---- deletion of the whole partition ---- */
 
 int log_partition_mark_deleted(struct log_partition *part, char *ret_new_path, size_t path_size)

@@ -239,6 +239,27 @@ START_TEST(idle_segments_give_up_their_maps)
 }
 END_TEST
 
+/* A reader that goes through hundreds of sealed segments does not leave them all open. */
+START_TEST(open_segments_are_bounded)
+{
+    fx.config.segment_bytes = 4096;
+    ck_assert_int_eq(log_partition_set_config(fx.part, &fx.config), 0);
+    fx.value_size = 2500;
+    for (int i = 0; i < 300; i++) {
+        (void)log_fixture_append(&fx, 1, FIXTURE_NOW);
+    }
+    size_t count;
+    size_t maps;
+    for (int64_t offset = 0; offset < 300; offset++) {
+        log_fixture_check(&fx, offset, offset + 1, 1000);
+        lt_clock_fake_advance(&fx.clock, 1);
+        log_partition_count(fx.part, &count, &maps);
+        ck_assert_uint_lt(maps, 400);
+    }
+    ck_assert_uint_eq(count, 300);
+}
+END_TEST
+
 /* A deleted partition refuses everything, and its directory has another name. */
 START_TEST(deleted_partition_refuses)
 {
@@ -269,6 +290,7 @@ int main(void)
     tcase_add_test(tc, log_start_moves_forward_only);
     tcase_add_test(tc, reader_keeps_a_removed_segment);
     tcase_add_test(tc, idle_segments_give_up_their_maps);
+    tcase_add_test(tc, open_segments_are_bounded);
     tcase_add_test(tc, deleted_partition_refuses);
     suite_add_tcase(suite, tc);
     return test_main(suite);

@@ -412,6 +412,41 @@ START_TEST(bad_batch_is_never_served)
 }
 END_TEST
 
+/* A page that cannot be loaded (here: behind the end of a file that somebody cut) is an error of that read, not the end of
+ * the process; the partition goes on. */
+START_TEST(unreadable_page_is_an_error)
+{
+    fx.config.segment_bytes = 65536;
+    log_fixture_open(&fx, true, 0);
+    log_fixture_append_many(&fx, 300, 5);
+    log_fixture_close(&fx, true);
+    log_fixture_open(&fx, true, 1500);
+    log_fixture_check(&fx, 0, 5, 1);
+    ck_assert_int_eq(truncate(log_fixture_file(&fx, 0, ".log"), 0), 0);
+    struct log_read_options options = {0, 100000, true, LOG_READ_LOG_END};
+    struct log_extent extent;
+    struct log_offsets offsets;
+    ck_assert_int_eq(log_partition_read(fx.part, &options, &extent, &offsets), LEAT_EIO);
+    struct log_time_hit hit;
+    ck_assert_int_eq(log_partition_find_time(fx.part, FIXTURE_NOW, LOG_READ_LOG_END, &hit),
+                     LEAT_EIO);
+    int64_t next = log_fixture_append(&fx, 5, FIXTURE_NOW);
+    log_fixture_check(&fx, next, next + 5, 1000);
+    /* Under a reader that holds the bytes already. */
+    options.offset = next;
+    ck_assert_int_eq(log_partition_read(fx.part, &options, &extent, &offsets), 0);
+    char *bytes = lt_malloc(extent.size);
+    ck_assert_ptr_nonnull(bytes);
+    ck_assert_int_eq(log_extent_copy(&extent, 0, bytes, extent.size), 0);
+    ck_assert_int_eq(memcmp(bytes, extent.data, extent.size), 0);
+    ck_assert_int_eq(ftruncate(extent.fd, 0), 0);
+    ck_assert_int_eq(log_extent_copy(&extent, 0, bytes, extent.size), LEAT_EIO);
+    ck_assert_int_eq(log_extent_load(&extent), LEAT_EIO);
+    lt_free(bytes);
+    log_extent_release(&extent);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("recovery");
@@ -430,6 +465,7 @@ int main(void)
     tcase_add_test(tc, recovery_begins_at_the_recovery_point);
     tcase_add_test(tc, foreign_files_stay);
     tcase_add_test(tc, bad_batch_is_never_served);
+    tcase_add_test(tc, unreadable_page_is_an_error);
     suite_add_tcase(suite, tc);
     tc = tcase_create("hints");
     tcase_add_checked_fixture(tc, setup, teardown);
