@@ -66,3 +66,14 @@ static int64_t fake_mono_ns(const struct lt_clock *clock)
     const struct lt_clock_fake *fake = (const struct lt_clock_fake *)(const void *)clock;
     return atomic_load(&fake->mono);
 }
+
+int64_t lt_clock_thread_ns(pthread_t thread)
+{
+    clockid_t id;
+    struct timespec used;
+
+    if (pthread_getcpuclockid(thread, &id) != 0 || clock_gettime(id, &used) != 0) {
+        return 0;
+    }
+    return (int64_t)used.tv_sec * 1000000000 + used.tv_nsec;
+}

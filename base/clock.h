@@ -4,6 +4,7 @@
 #ifndef LT_CLOCK_H
 #define LT_CLOCK_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
 
@@ -29,6 +30,9 @@ static inline int64_t lt_clock_mono_ms(const struct lt_clock *clock)
 {
     return clock->mono_ns(clock) / 1000000;
 }
+
+/* Processor time that a thread of this process has used, in nanoseconds; 0 if the system cannot tell. */
+int64_t lt_clock_thread_ns(pthread_t thread);
 
 /* Tests: a clock that moves only when told. */
 struct lt_clock_fake {

@@ -54,6 +54,7 @@ struct srv_catalog {
     struct srv_server *server;
     pthread_mutex_t mutex; /* guards ready, closing, err, why, epochs, and the deletions */
     pthread_cond_t changed;
+    pthread_mutex_t push_mutex; /* settings are read and handed on by one thread at a time: the last push is the newest */
     bool ready;
     bool closing;
     bool loading; /* in a snapshot */
@@ -134,6 +135,7 @@ static void bad_value(struct srv_catalog *catalog, struct lt_slice key, int err)
 static void push_topic_config(struct srv_catalog *catalog, struct srv_topic *topic)
 {
     struct log_config config;
+    (void)pthread_mutex_lock(&catalog->push_mutex);
     (void)srv_config_topic(catalog->server->config, topic->name, &config);
     for (int32_t i = 0; i < srv_topic_partition_count(topic); i++) {
         struct srv_partition *part = srv_topic_partition(topic, i);
@@ -143,10 +145,12 @@ static void push_topic_config(struct srv_catalog *catalog, struct srv_topic *top
                     LT_FIELD_TEXT("topic", topic->name));
         }
     }
+    (void)pthread_mutex_unlock(&catalog->push_mutex);
 }
 
-static void push_all_configs(struct srv_catalog *catalog)
+void srv_topics_settings_changed(struct srv_server *server)
 {
+    struct srv_catalog *catalog = srv_topics_catalog(server->topics);
     struct lt_arena arena;
     struct srv_topic **topics;
     size_t count;
@@ -184,7 +188,7 @@ static void apply_config(struct srv_catalog *catalog,
         return;
     }
     if (resource == SRV_RESOURCE_BROKER) {
-        push_all_configs(catalog);
+        srv_topics_settings_changed(catalog->server);
         return;
     }
     struct srv_topic *topic = srv_topics_by_name(catalog->server->topics, lt_slice_text(name));
@@ -719,7 +723,7 @@ static void feed_ready(int64_t snapshot_rev, void *arg)
     struct srv_catalog *catalog = arg;
     if (!catalog->loading) {
         drop_unseen(catalog);
-        push_all_configs(catalog);
+        srv_topics_settings_changed(catalog->server);
     }
     for (size_t i = 0; i < catalog->seen_count; i++) {
         lt_free(catalog->seen[i]);
@@ -842,6 +846,7 @@ int srv_topics_open(struct srv_server *server, struct leat_error **reterr)
     catalog->server = server;
     (void)pthread_mutex_init(&catalog->mutex, NULL); /* default attributes: cannot fail */
     (void)pthread_cond_init(&catalog->changed, NULL);
+    (void)pthread_mutex_init(&catalog->push_mutex, NULL);
     srv_topics_set_catalog(server->topics, catalog);
     err = check_cluster(server, reterr);
     if (err != 0) {
@@ -1009,6 +1014,7 @@ void srv_topics_free(struct srv_server *server)
     }
     lt_error_free(catalog->why);
     lt_free(catalog->seen);
+    (void)pthread_mutex_destroy(&catalog->push_mutex);
     (void)pthread_cond_destroy(&catalog->changed);
     (void)pthread_mutex_destroy(&catalog->mutex);
     lt_free(catalog);

@@ -20,6 +20,7 @@
 #include "proto/frame.h"
 #include "proto/messages.h"
 #include "server/config.h"
+#include "server/metrics.h"
 #include "server/conn_output.h"
 #include "server/server.h"
 
@@ -342,6 +343,7 @@ static void refuse(struct srv_conn *conn, int err, const uint8_t *bytes, size_t 
     const char *guess = conn->seen_frame ? NULL : proto_frame_guess(lt_slice(bytes, size));
     int32_t claimed = size >= 4 ? (int32_t)proto_load_u32(bytes) : 0;
 
+    srv_metrics_malformed(conn->loop->server->metrics);
     srv_conn_peer(conn, peer, sizeof(peer));
     if (guess != NULL) {
         char text[128];

@@ -11,6 +11,8 @@
 #include "server/conn.h"
 #include "server/handlers.h"
 #include "server/server.h"
+#include "server/metrics.h"
+#include "server/response_error.h"
 
 #define API_KEY_MAX 100
 
@@ -79,7 +81,8 @@ void srv_dispatch_done(struct srv_request *req, size_t size)
     int64_t slow_ms = srv_config_settings(req->server->config)->slow_request_ms;
     char peer[SRV_PEER_TEXT];
 
-    (void)size;
+    srv_metrics_request(req->server->metrics, req->loop->index, req->api->key,
+                        srv_response_error(req->api->key, req->response), took_ns, req->internal.bytes_in, size);
     /* A long poll waits because it was asked to. */
     int64_t own_ns = req->interruptible ? took_ns - req->internal.waited_ns : took_ns;
     if (slow_ms < 0 || own_ns / 1000000 < slow_ms) {
@@ -123,6 +126,7 @@ static int refused(struct srv_request *req, const char *event, const char *why)
     char peer[SRV_PEER_TEXT];
     char text[160];
 
+    srv_metrics_malformed(req->server->metrics);
     (void)snprintf(text, sizeof(text), "%s; connection closed", why);
     lt_diag(LT_WARN, "request", event, text, LT_FIELD_INT("api_key", req->header.api_key),
             LT_FIELD_INT("version", req->header.api_version),

@@ -68,11 +68,8 @@ void srv_health_free(struct srv_health *health)
     if (health == NULL) {
         return;
     }
-    struct timespec limit;
-    (void)clock_gettime(
-        CLOCK_MONOTONIC,
-        &limit); /* of this machine, whatever clock tests use: a thread is waited for */
-    limit.tv_sec += STUCK_MS / 1000;
+    int64_t until_ms = lt_clock_mono_ms(lt_clock_real()) + STUCK_MS;
+    struct timespec limit = {.tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000};
     (void)pthread_mutex_lock(&health->mutex);
     int rc = 0;
     while (any_waiting(health) && rc == 0) {

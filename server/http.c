@@ -285,12 +285,9 @@ serve_metrics(struct srv_http *http, struct evhttp_request *request, struct evke
     lt_buf_release(&buf);
 }
 
-static void serve_health(struct srv_http *http,
-                         struct evhttp_request *request,
-                         struct evkeyvalq *query,
-                         bool ready)
+static void
+serve_health(struct srv_http *http, struct evhttp_request *request, bool verbose, bool ready)
 {
-    bool verbose = evhttp_find_header(query, "verbose") != NULL;
     bool ok = false;
     struct lt_buf buf = {0};
     int err = ready ? srv_health_ready(http->health, verbose, &buf, &ok)
@@ -321,14 +318,17 @@ static void serve(struct evhttp_request *request, void *arg)
     const char *query_text = uri == NULL ? NULL : evhttp_uri_get_query(uri);
     struct evkeyvalq query = {0};
     TAILQ_INIT(&query);
-    if (path == NULL || (query_text != NULL && evhttp_parse_query_str(query_text, &query) != 0)) {
+    bool parsed = query_text == NULL || evhttp_parse_query_str(query_text, &query) == 0;
+    bool verbose = query_text != NULL &&
+                   strncmp(query_text, "verbose", 7) == 0; /* may stand without a value */
+    if (path == NULL || (!parsed && !verbose)) {
         evhttp_send_error(request, HTTP_BADREQUEST, NULL);
     } else if (strcmp(path, "/metrics") == 0) {
         serve_metrics(http, request, &query);
     } else if (is_one_of(path, live)) {
-        serve_health(http, request, &query, false);
+        serve_health(http, request, verbose, false);
     } else if (is_one_of(path, ready)) {
-        serve_health(http, request, &query, true);
+        serve_health(http, request, verbose, true);
     } else {
         evhttp_send_error(request, HTTP_NOTFOUND, NULL);
     }

@@ -20,6 +20,7 @@
 #include "base/diag.h"
 #include "base/os.h"
 #include "server/config.h"
+#include "server/metrics.h"
 #include "server/conn.h"
 #include "server/server.h"
 
@@ -273,6 +274,7 @@ static void welcome(struct srv_listener *listener, int fd, const struct sockaddr
     int on = 1;
     int err = srv_addresses_add(&server->addresses, peer, settings->max_connections_per_ip);
 
+    srv_metrics_accepted(server->metrics);
     if (err != 0) {
         char host[INET6_ADDRSTRLEN];
         int32_t port = 0;

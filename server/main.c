@@ -16,7 +16,9 @@
 #include "base/diag.h"
 #include "base/os.h"
 #include "server/config.h"
+#include "server/http.h"
 #include "server/server.h"
+#include "server/topics.h"
 
 #define SETS_MAX 256
 #define ADDRESSES_MAX 16
@@ -50,7 +52,7 @@ serve(struct srv_server *server, struct srv_config *config, int ready_fd, const 
 static void say_ready(const struct srv_server *server, const struct srv_config *config, int fd);
 static void setup_process(sigset_t *ret_signals);
 static void tell_notes(const struct srv_config *config);
-static void reload(struct srv_config *config);
+static void reload(struct srv_server *server, struct srv_config *config);
 
 const char *argp_program_version = "leatd " LEAT_VERSION;
 
@@ -199,7 +201,7 @@ serve(struct srv_server *server, struct srv_config *config, int ready_fd, const 
             continue;
         }
         if (number == SIGHUP) {
-            reload(config);
+            reload(server, config);
         } else if (number == SIGTERM || number == SIGINT) {
             lt_diag(LT_INFO, "server", "stopping", "asked to stop");
             break;
@@ -225,6 +227,11 @@ static void say_ready(const struct srv_server *server, const struct srv_config *
         (void)lt_buf_printf(&line, "%s\"%s\"", i == 0 ? "" : ",", addresses[i]);
         lt_diag(LT_INFO, "server", "listening", "ready for connections",
                 LT_FIELD_TEXT("address", addresses[i]));
+    }
+    (void)lt_buf_append_text(&line, "],\"http\":[");
+    count = srv_http_addresses(server->http, addresses, ADDRESSES_MAX);
+    for (size_t i = 0; i < count; i++) {
+        (void)lt_buf_printf(&line, "%s\"%s\"", i == 0 ? "" : ",", addresses[i]);
     }
     (void)lt_buf_printf(&line, "],\"pid\":%ld,\"data\":\"", (long)getpid());
     for (const char *c = srv_config_settings(config)->log_dirs; *c != '\0'; c++) {
@@ -274,7 +281,7 @@ static void tell_notes(const struct srv_config *config)
     }
 }
 
-static void reload(struct srv_config *config)
+static void reload(struct srv_server *server, struct srv_config *config)
 {
     struct leat_error *error = NULL;
     size_t changed = 0, pending = 0;
@@ -284,9 +291,7 @@ static void reload(struct srv_config *config)
         lt_error_free(error);
         return;
     }
-    const struct srv_settings *settings = srv_config_settings(config);
-    lt_diag_setup((enum lt_diag_level)settings->log_level,
-                  (enum lt_diag_format)settings->log_format, 2);
+    srv_topics_settings_changed(server);
     lt_diag(LT_INFO, "config", "reloaded", "settings read again", LT_FIELD_INT("changed", changed),
             LT_FIELD_INT("need_restart", pending));
 }

@@ -67,13 +67,6 @@ void srv_metrics_request(struct srv_metrics *metrics,
     add(&api->buckets[bucket], 1);
 }
 
-void srv_metrics_busy(struct srv_metrics *metrics, size_t loop_index, int64_t busy_ns)
-{
-    if (metrics != NULL && loop_index < metrics->loop_count && busy_ns > 0) {
-        add(&metrics->loops[loop_index].busy_ns, (uint64_t)busy_ns);
-    }
-}
-
 void srv_metrics_accepted(struct srv_metrics *metrics)
 {
     if (metrics != NULL) {

@@ -29,9 +29,6 @@ void srv_metrics_request(struct srv_metrics *metrics,
                          uint64_t bytes_in,
                          uint64_t bytes_out);
 
-/* A turn of the loop did work for so long. The loop's thread. */
-void srv_metrics_busy(struct srv_metrics *metrics, size_t loop_index, int64_t busy_ns);
-
 /* A connection was accepted; one was closed for bytes that are not the protocol. Any thread. */
 void srv_metrics_accepted(struct srv_metrics *metrics);
 void srv_metrics_malformed(struct srv_metrics *metrics);

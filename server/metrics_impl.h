@@ -24,7 +24,6 @@ struct srv_api_counters {
 
 struct srv_loop_counters {
     struct srv_api_counters apis[SRV_METRICS_APIS];
-    _Atomic uint64_t busy_ns;
 };
 
 struct srv_metrics {

@@ -84,8 +84,8 @@ static void line(struct text *text, const char *suffix, const char *labels, doub
         whole ? lt_buf_printf(text->buf, "%s%s%s%s%s %" PRId64 "\n", text->name, suffix,
                               braces ? "{" : "", braces ? labels : "", braces ? "}" : "",
                               (int64_t)value)
-              : lt_buf_printf(text->buf, "%s%s%s%s%s %.9g\n", text->name, suffix, braces ? "{" : "",
-                              braces ? labels : "", braces ? "}" : "", value);
+              : lt_buf_printf(text->buf, "%s%s%s%s%s %.15g\n", text->name, suffix,
+                              braces ? "{" : "", braces ? labels : "", braces ? "}" : "", value);
 }
 
 static void
@@ -260,10 +260,10 @@ static void loops(struct text *text)
         }
     }
     if (family(text, "leat_loop_busy_seconds_total", "counter",
-               "Time that each I/O thread did not wait.")) {
-        for (size_t i = 0; i < server->metrics->loop_count; i++) {
+               "Processor time of each I/O thread.")) {
+        for (size_t i = 0; i < server->loop_count; i++) {
             (void)snprintf(labels, sizeof(labels), "loop=\"%zu\"", i);
-            line(text, "", labels, (double)atomic_load(&server->metrics->loops[i].busy_ns) / 1e9);
+            line(text, "", labels, (double)lt_clock_thread_ns(server->loops[i]->thread) / 1e9);
         }
     }
     single(text, "leat_staged_response_bytes", "gauge", "Copied answer bytes that wait to be sent.",
@@ -347,7 +347,7 @@ static void storage(struct text *text)
     flushes(text, &stats);
     disks(text);
     if (meta_store_identity(text->server->meta, &identity) == 0) {
-        single(text, "leat_metadata_revision", "counter", "Revision of the metadata store.",
+        single(text, "leat_metadata_revision", "gauge", "Revision of the metadata store.",
                (double)identity.rev);
     }
 }

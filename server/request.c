@@ -41,6 +41,7 @@ srv_request_new(struct srv_conn *conn, uint8_t *frame, size_t size, bool copy, b
     req->conn = conn;
     req->loop = conn->loop;
     req->frame_size = size;
+    req->internal.bytes_in = size;
     req->received_ns = lt_clock_mono_ns(req->server->options.clock);
     req->internal.owned = owned ? frame : NULL;
     req->internal.post.run = on_post;

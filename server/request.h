@@ -52,12 +52,12 @@ struct srv_request_internal {
     void (*offloaded)(struct srv_request *req); /* runs on a reader thread; NULL = none under way */
     _Atomic bool offload_done;
     bool unlinked;     /* no longer in its connection's list */
+    size_t bytes_in;   /* of the frame, also when it has been dropped */
     int64_t charged;   /* bytes taken from the budget for frame and struct */
     int64_t parked_ns; /* when it parked last */
     int64_t waited_ns; /* parked in all */
     uint8_t *owned; /* memory of `frame`, freed with the request; NULL: borrowed or in the arena */
     bool has_extents;   /* the response has records that are sent from files */
-    int16_t wire_error; /* for the metrics: first error in the response; 0 = none */
 };
 
 struct srv_request {

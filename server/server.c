@@ -17,9 +17,11 @@
 #include "base/diag.h"
 #include "server/config.h"
 #include "server/fetch_session.h"
+#include "server/http.h"
 #include "server/listener.h"
 #include "server/loop.h"
 #include "server/meta_local.h"
+#include "server/metrics.h"
 #include "server/topics.h"
 #include "storage/store.h"
 
@@ -187,7 +189,11 @@ static int open_meta(struct srv_server *server, struct leat_error **reterr)
 static int open_network(struct srv_server *server, struct leat_error **reterr)
 {
     size_t count = (size_t)srv_config_settings(server->config)->io_threads;
-    int err = 0;
+    int err = srv_metrics_new(count, &server->metrics);
+
+    if (err != 0) {
+        return lt_error_set(reterr, err, "no memory for counters");
+    }
 
     server->loops = lt_calloc(count, sizeof(struct srv_loop *));
     if (server->loops == NULL) {
@@ -206,7 +212,7 @@ static int open_network(struct srv_server *server, struct leat_error **reterr)
     for (size_t i = 0; i < server->listener_count && err == 0; i++) {
         srv_listener_start(server->listeners[i]);
     }
-    return err;
+    return err != 0 ? err : srv_http_start(server, &server->http, reterr);
 }
 
 /* All are bound before one accepts: a client never meets half a server. */
@@ -275,6 +281,7 @@ static int tear_down(struct srv_server *server, bool clean, struct leat_error **
 {
     int err = 0;
 
+    srv_http_stop(server->http);
     for (size_t i = 0; i < server->loop_count; i++) {
         srv_loop_stop(server->loops[i]);
     }
@@ -289,6 +296,7 @@ static int tear_down(struct srv_server *server, bool clean, struct leat_error **
     for (size_t i = 0; i < server->loop_count; i++) {
         srv_loop_free(server->loops[i]);
     }
+    srv_metrics_free(server->metrics);
     srv_fetch_sessions_free(server->fetch_sessions);
     srv_addresses_release(&server->addresses);
     (void)pthread_cond_destroy(&server->idle_cond); /* nobody waits any more */

@@ -104,6 +104,9 @@ int srv_topics_open(struct srv_server *server, struct leat_error **reterr);
 /* Raise leader epochs where log_partition_needs_epoch, finish deletions. */
 int srv_topics_start(struct srv_server *server, struct leat_error **reterr);
 
+/* The broker's settings have changed: bring them to every partition and to the server's own lines. Any thread. */
+void srv_topics_settings_changed(struct srv_server *server);
+
 /* After the loops have ended, before log_store_close: close the metadata store (server->meta becomes NULL), return every
  * partition. Harmless when srv_topics_open never ran. */
 void srv_topics_close(struct srv_server *server);
