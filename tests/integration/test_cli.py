@@ -95,7 +95,7 @@ def test_json_copies_a_topic_exactly(server):
         {"key": "", "value": "", "timestamp": MS + 2, "headers": []},
     ]
     for name in ["first", "second"]:
-        leat(server, "topic", "create", name, "-p", "1")
+        leat(server, "topic", "create", name, "-p", "1", "-c", "retention.ms=-1")
     leat(server, "produce", "first", "--json", stdin="".join(json.dumps(r) + "\n" for r in records))
     copied = leat(server, "cat", "first", "--json").stdout
     leat(server, "produce", "second", "--json", stdin=copied)
@@ -106,7 +106,7 @@ def test_json_copies_a_topic_exactly(server):
 
 
 def test_replay_by_time(server):
-    leat(server, "topic", "create", "times", "-p", "1")
+    leat(server, "topic", "create", "times", "-p", "1", "-c", "retention.ms=-1")
     rows = "".join(json.dumps({"value": str(i), "timestamp": MS + 1000 * i}) + "\n" for i in range(10))
     leat(server, "produce", "times", "--json", stdin=rows)
     assert leat(server, "cat", "times", "-o", f"@{MS + 4000}").stdout == "4\n5\n6\n7\n8\n9\n"
