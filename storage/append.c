@@ -253,12 +253,13 @@ static bool flush_wanted(struct log_partition *part, const struct log_config *co
     if (config->durability == LOG_DURABILITY_DISK) {
         return !part->dirty_told;
     }
-    if (first && config->flush_ms != INT64_MAX) {
-        return true;
-    }
     int64_t waiting = atomic_load_explicit(&part->log_end, memory_order_relaxed) -
                       atomic_load_explicit(&part->durable_end, memory_order_relaxed);
-    return !part->dirty_told && waiting >= config->flush_messages;
+    if (waiting >= config->flush_messages && !part->many_told) {
+        part->many_told = true;
+        return true;
+    }
+    return first && config->flush_ms != INT64_MAX;
 }
 
 static int append_locked(struct log_partition *part,

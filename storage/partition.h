@@ -134,7 +134,8 @@ void log_extent_release(struct log_extent *extent); /* empty is accepted */
 /* Another holder of the same bytes: fills *ret with its own reference. */
 void log_extent_share(const struct log_extent *extent, struct log_extent *ret);
 
-/* Are all bytes in the page cache, and known to be sound? If not, hand the request to log_store_run first (log_extent_load there). */
+/* Are the bytes in the page cache (a sample is asked for), and known to be sound? If not, hand the request to
+ * log_store_run first (log_extent_load there). */
 bool log_extent_resident(const struct log_extent *extent);
 
 /* Read the bytes in (readahead and touch), and check CRCs that nobody has checked since the log was opened. Blocks for

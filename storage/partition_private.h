@@ -82,6 +82,7 @@ struct log_partition {
     struct log_doomed *unsynced; /* sealed since the last flush, newest first; guarded by mutex */
     bool new_file; /* a segment was made since the last fsync of the directory; guarded by mutex */
     bool dirty_told; /* env->dirty was called since the last flush began; guarded by mutex */
+    bool many_told;  /* the same, because of flush.messages; guarded by mutex */
     int64_t
         dirty_since_ms; /* monotonic time of the first append since then, -1 none; guarded by mutex */
     uint64_t appended_bytes;         /* written by this process; guarded by mutex */

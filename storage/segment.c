@@ -210,7 +210,7 @@ int log_segment_map(struct log_segment *seg, const uint8_t **ret_map)
     if (err == 0) {
         *ret_map = map;
     }
-    return err;
+    return err == LEAT_ENOENT ? LEAT_EIO : err; /* a file that we know is gone */
 }
 
 /* 64 KiB first, then as much again as there is, at most 32 MiB at a time. */
@@ -235,7 +235,8 @@ int log_segment_allocate(struct log_segment *seg, uint64_t end)
         target = end;
         err = seg->ops->fallocate(seg->ops, fd, seg->allocated, target - seg->allocated);
     }
-    if (err != 0) {
+    /* A file system that cannot reserve: the file grows with each write, and a full disk shows there. */
+    if (err != 0 && errno != EOPNOTSUPP) {
         return err == LEAT_ENOSPACE ? LEAT_ENOSPACE : LEAT_EIO;
     }
     seg->allocated = target;
@@ -397,7 +398,7 @@ void log_indexes_note(struct log_indexes *indexes,
         indexes->max_timestamp = batch->header.max_timestamp;
         indexes->max_timestamp_offset = batch->last_offset;
     }
-    if (indexes->bytes_since_entry > interval) {
+    if (indexes->bytes_since_entry > interval && batch->position <= INT32_MAX) {
         struct log_offset_entry entry = {batch->last_offset, batch->position};
         log_offset_index_push(&indexes->offsets, base_offset, entry);
         note_time(indexes, base_offset);

@@ -63,8 +63,9 @@ struct log_segment {
     struct log_indexes
         *retired; /* indexes that were found wrong, kept for readers that still look */
 
-    uint64_t trusted_from;    /* bytes from here on were checked or written by this process */
-    _Atomic uint8_t *checked; /* one per region below trusted_from: what a check of its CRCs said; owned */
+    uint64_t trusted_from; /* bytes from here on were checked or written by this process */
+    _Atomic uint8_t
+        *checked; /* one per region below trusted_from: what a check of its CRCs said; owned */
     _Atomic uint64_t
         bad_position;           /* first batch that failed a check; LOG_NO_POSITION = none known */
     _Atomic int64_t bad_offset; /* offset expected there */
@@ -117,7 +118,8 @@ int log_segment_clone_sealed(const struct log_segment *seg, struct log_segment *
  * descriptors), LEAT_ENOENT, LEAT_EIO. Blocks for the disk. */
 int log_segment_open(struct log_segment *seg, bool create);
 
-/* Map the .log file if it is not; *ret_map is valid as long as the reference. Errors as log_segment_open. */
+/* Map the .log file if it is not; *ret_map is valid as long as the reference. Errors as log_segment_open, but
+ * LEAT_EIO where the file is gone. */
 int log_segment_map(struct log_segment *seg, const uint8_t **ret_map);
 
 /* The indexes; a sealed segment's are loaded at first use, and rebuilt from the log when missing or wrong.

@@ -32,6 +32,7 @@ static void begin_round(struct log_partition *part, struct round *round)
     round->new_file = part->new_file;
     part->new_file = false;
     part->dirty_told = false;
+    part->many_told = false;
     part->dirty_since_ms = -1;
     (void)pthread_mutex_unlock(&part->mutex);
 }

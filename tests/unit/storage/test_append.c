@@ -268,6 +268,14 @@ START_TEST(memory_partitions_flush_as_configured)
     ck_assert(!log_partition_flush_due(fx.part, now, &due));
     ck_assert_int_eq(due, now + 500);
     ck_assert(log_partition_flush_due(fx.part, now + 500, &due));
+    /* Both: whichever comes first, although the flusher was told of the first append already. */
+    fx.config.flush_messages = 3;
+    ck_assert_int_eq(log_partition_set_config(fx.part, &fx.config), 0);
+    (void)log_fixture_append(&fx, 2, FIXTURE_NOW);
+    ck_assert_int_eq(fx.dirty_count, 3);
+    ck_assert(log_partition_flush_due(fx.part, now, &due));
+    (void)log_fixture_append(&fx, 2, FIXTURE_NOW);
+    ck_assert_int_eq(fx.dirty_count, 3);
 }
 END_TEST
 
