@@ -285,6 +285,9 @@ static int tear_down(struct srv_server *server, bool clean, struct leat_error **
     for (size_t i = 0; i < server->loop_count; i++) {
         srv_loop_stop(server->loops[i]);
     }
+    if (server->store != NULL) {
+        log_store_halt(server->store); /* its threads look at the partitions' owners, which go now */
+    }
     srv_topics_close(server);
     if (server->store != NULL) {
         err = log_store_close(server->store, clean, reterr);

@@ -315,9 +315,7 @@ static bool is_dir(const char *root, const struct dirent *found)
            S_ISDIR(info.st_mode);
 }
 
-bool log_dir_name_parse(const char *name,
-                        char ret_topic[LOG_TOPIC_NAME_MAX + 1],
-                        int32_t *ret_partition)
+bool log_dir_name_parse(const char *name, char *ret_topic, int32_t *ret_partition)
 {
     const char *dash = strrchr(name, '-');
     if (dash == NULL || dash == name || (size_t)(dash - name) > LOG_TOPIC_NAME_MAX) {

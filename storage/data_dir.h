@@ -81,9 +81,8 @@ int log_data_dir_remove_tree(const struct lt_file_ops *ops,
                              const char *path,
                              struct leat_error **reterr);
 
-/* "orders-0" -> "orders", 0. False: not the name of a partition directory. */
-bool log_dir_name_parse(const char *name,
-                        char ret_topic[LOG_TOPIC_NAME_MAX + 1],
-                        int32_t *ret_partition);
+/* "orders-0" -> "orders", 0; ret_topic has room for LOG_TOPIC_NAME_MAX + 1 bytes. False: not the name of a partition
+ * directory. */
+bool log_dir_name_parse(const char *name, char *ret_topic, int32_t *ret_partition);
 
 #endif

@@ -541,7 +541,7 @@ static int close_unclean(struct log_slot *slot)
     return log_partition_close(slot->part, false);
 }
 
-static void stop_threads(struct log_store *store)
+void log_store_halt(struct log_store *store)
 {
     for (size_t i = 0; i < store->dir_count; i++) {
         struct log_dir *dir = &store->dirs[i];
@@ -598,7 +598,7 @@ int log_store_close(struct log_store *store, bool clean, struct leat_error **ret
     if (store == NULL) {
         return 0;
     }
-    stop_threads(store);
+    log_store_halt(store);
     int result = 0;
     struct log_slot **slots = lt_reallocarray(NULL, HASH_COUNT(store->slots) + 1, sizeof(slots[0]));
     if (slots == NULL) {

@@ -25,7 +25,8 @@
 struct log_store;
 
 /* Called by storage threads (and by appends, DeleteRecords, deletion) when something parked requests may wait for has
- * changed: high watermark, log start, failure, deletion. Runs without any storage lock. Must not block. */
+ * changed: high watermark, log start, failure, deletion. Runs without any lock that a call to storage needs, but not twice at a time for a
+ * partition; must not call log_store_remove. Must not block. */
 struct log_listener {
     void (*moved)(struct log_partition *part, void *arg);
     /* After a flush round has called `moved` for all its partitions: wake the loops once. */
@@ -99,7 +100,8 @@ int log_store_start(struct log_store *store, struct leat_error **reterr);
 /* Second step of a deletion: the directory is renamed to <name>.<uuid>-delete at once and removed after
  * file.delete.delay.ms. Later appends and reads answer LEAT_EDELETED. `gone` (may be NULL) runs on the background thread
  * when the directory has left the disk, and so can be forgotten. On an error the partition is gone all the same, its
- * directory stays for the next start. Blocks for the rename and for a flush under way. */
+ * directory stays for the next start. After it returned the listener does not hear of the partition any more.
+ * Blocks for the rename and for a flush under way. */
 int log_store_remove(struct log_store *store,
                      struct log_partition *part,
                      void (*gone)(void *arg),
@@ -140,6 +142,10 @@ struct log_store_stats {
     uint64_t flush_bucket[32]; /* flushes that took < 2^i microseconds */
 };
 void log_store_stats(struct log_store *store, struct log_store_stats *ret);
+
+/* End the storage threads: queued jobs run, then nothing is flushed, checkpointed or removed any more and no thread calls
+ * the listener. Idempotent; log_store_close does it too. For whoever has to free what the listener looks at. Blocks. */
+void log_store_halt(struct log_store *store);
 
 /* clean: flush everything, seal active segments, write checkpoints and the marker. Otherwise only threads end and memory
  * is freed (tests of a crash). All references to partitions must have been returned. NULL is accepted. */

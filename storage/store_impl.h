@@ -3,6 +3,7 @@
  * Locks (the order stands in docs/locking.md):
  *   log_store.mutex           the table of partitions, partition counts, retired counters
  *   log_dir.checkpoint_mutex  one writer of the directory's checkpoint files at a time
+ *   log_slot.listener_mutex   the listener hears of a partition, or it has been removed
  *
  * Threads: per field. */
 #ifndef LOG_STORE_IMPL_H
@@ -33,13 +34,15 @@ struct log_slot {
     struct log_flush_item flush;
     struct log_store *store;
     struct log_dir *dir;
-    struct log_partition *part; /* the store's reference, while in the table */
-    bool make_dir;              /* no directory, or none with a partition.metadata */
-    atomic_bool ready;          /* background work may touch it */
-    atomic_bool failure_told;   /* the operator has heard why it is offline */
-    size_t reap_waiting;        /* background thread: deleted segments that wait */
-    UT_hash_handle hh;          /* by name */
-    char name[];                /* "<topic>-<partition>" */
+    struct log_partition *part;     /* the store's reference, while in the table */
+    bool make_dir;                  /* no directory, or none with a partition.metadata */
+    atomic_bool ready;              /* background work may touch it */
+    pthread_mutex_t listener_mutex; /* held while the listener's `moved` runs for this partition */
+    bool removed;                   /* listener_mutex: the listener does not hear of it any more */
+    atomic_bool failure_told;       /* the operator has heard why it is offline */
+    size_t reap_waiting;            /* background thread: deleted segments that wait */
+    UT_hash_handle hh;              /* by name */
+    char name[];                    /* "<topic>-<partition>" */
 };
 
 struct log_dir {
@@ -97,7 +100,8 @@ int log_slots_each(struct log_slot **slots,
                    int threads,
                    int (*each)(struct log_slot *slot));
 
-/* Tell the listener; and the operator, the first time, when the partition has failed. No lock may be held. */
+/* Tell the listener, unless the partition was removed; and the operator, the first time, when it has failed. No lock may
+ * be held. */
 void log_slot_moved(struct log_slot *slot);
 struct log_slot *log_slot_of(const struct log_partition *part);
 

@@ -59,7 +59,11 @@ void log_slot_moved(struct log_slot *slot)
     if (failure != NULL && !atomic_exchange(&slot->failure_told, true)) {
         log_store_event(slot->store, LT_ERROR, "partition_offline", "%s", failure);
     }
-    listener->moved(slot->part, listener->arg);
+    (void)pthread_mutex_lock(&slot->listener_mutex);
+    if (!slot->removed) {
+        listener->moved(slot->part, listener->arg);
+    }
+    (void)pthread_mutex_unlock(&slot->listener_mutex);
 }
 
 struct log_slot *log_slot_of(const struct log_partition *part)
@@ -73,6 +77,12 @@ on_event(struct log_env *env, enum lt_diag_level level, const char *event, const
     log_store_event(slot_of(env)->store, level, event, "%s", text);
 }
 
+static void slot_free(struct log_slot *slot)
+{
+    (void)pthread_mutex_destroy(&slot->listener_mutex); /* nobody holds it */
+    lt_free(slot);
+}
+
 static void on_freed(struct log_env *env)
 {
     struct log_slot *slot = slot_of(env);
@@ -83,7 +93,7 @@ static void on_freed(struct log_env *env)
     store->retired_cold_reads += atomic_load(&env->cold_reads);
     store->slot_count--;
     (void)pthread_mutex_unlock(&store->mutex);
-    lt_free(slot);
+    slot_free(slot);
 }
 
 /* ---- add ---- */
@@ -97,7 +107,8 @@ static struct log_slot *slot_new(struct log_store *store,
         return NULL;
     }
     (void)snprintf(slot->name, name_size, "%s-%" PRId32, options->topic,
-                   options->partition); /* sized above */
+                   options->partition);                    /* sized above */
+    (void)pthread_mutex_init(&slot->listener_mutex, NULL); /* a default mutex cannot fail here */
     slot->store = store;
     slot->env.clock = store->options.clock;
     slot->env.unsynced_bytes_max = store->options.unsynced_bytes_max;
@@ -172,19 +183,19 @@ int log_store_add(struct log_store *store,
     }
     if (!log_dir_name_parse(slot->name, topic, &number)) {
         int err = lt_error_set(reterr, LEAT_ENAME, "%s: not a name for a partition", slot->name);
-        lt_free(slot);
+        slot_free(slot);
         return err;
     }
     struct log_open_options open = {.create = true, .log_start = -1};
     int err = place(store, options, slot, &open, reterr);
     if (err < 0) {
-        lt_free(slot);
+        slot_free(slot);
         return err;
     }
     err = log_partition_new(&open, &slot->part);
     if (err < 0) {
         leave(slot);
-        lt_free(slot);
+        slot_free(slot);
         return add_no_memory(options, reterr);
     }
     slot->flush.part = slot->part;
@@ -518,6 +529,9 @@ int log_store_remove(struct log_store *store,
     }
     lt_free(path);
     log_slot_moved(slot);
+    (void)pthread_mutex_lock(&slot->listener_mutex);
+    slot->removed = true; /* background work may still have a reference */
+    (void)pthread_mutex_unlock(&slot->listener_mutex);
     store->options.listener.round(store->options.listener.arg);
     log_partition_unref(slot->part);
     return err;

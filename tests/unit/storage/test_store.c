@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "storage/partition_impl.h"
 #include "tests/support/ops_gate.h"
 #include "tests/support/store_fixture.h"
 #include "tests/support/test_main.h"
@@ -611,6 +612,48 @@ START_TEST(new_topic_of_the_same_name_recovers)
 }
 END_TEST
 
+static int moved_count(void)
+{
+    (void)pthread_mutex_lock(&ts.mutex);
+    int moved = ts.moved;
+    (void)pthread_mutex_unlock(&ts.mutex);
+    return moved;
+}
+
+/* Whoever owns the listener may free what it looks at: after the removal nothing calls it for this partition. */
+START_TEST(listener_hears_nothing_after_removal)
+{
+    test_store_up(&ts, 1);
+    int before = moved_count();
+    log_partition_fail(ts.parts[0], "failed by the test");
+    ck_assert_int_eq(moved_count(), before + 1);
+    ck_assert_int_eq(log_store_remove(ts.store, ts.parts[0], NULL, NULL), 0);
+    int removed = moved_count();
+    ck_assert_int_gt(removed, before + 1); /* the removal itself is heard */
+    log_partition_fail(ts.parts[0], "again");
+    ck_assert_int_eq(moved_count(), removed);
+}
+END_TEST
+
+/* The same for all partitions once the threads have been halted; the clean close still comes after it. */
+START_TEST(listener_hears_nothing_after_halt)
+{
+    test_store_up(&ts, 1);
+    append(0, "a", 1);
+    ck_assert(test_store_wait_durable(&ts, ts.parts[0], 1));
+    log_store_halt(ts.store);
+    int before = moved_count();
+    append(0, "b", 1);
+    log_store_tick(ts.store);
+    ck_assert_int_eq(moved_count(), before);
+    log_store_halt(ts.store);
+    ck_assert_int_eq(test_store_down(&ts, true), 0);
+    test_store_up(&ts, 1);
+    ck_assert(log_store_clean(ts.store));
+    test_assert_values(ts.parts[0], LOG_READ_COMMITTED, "a0 b0 ");
+}
+END_TEST
+
 static const char *const delete_points[] = {"remove_begin", "remove_renamed", "delete_begin",
                                             "delete_files_gone", "delete_end"};
 
@@ -775,6 +818,8 @@ int main(void)
     tcase_add_test(tcase, new_topic_of_the_same_name_recovers);
     tcase_add_loop_test(tcase, deletion_survives_a_crash, 0,
                         (int)(sizeof(delete_points) / sizeof(delete_points[0])));
+    tcase_add_test(tcase, listener_hears_nothing_after_removal);
+    tcase_add_test(tcase, listener_hears_nothing_after_halt);
     tcase_add_test(tcase, strays_are_left_alone);
     tcase_add_test(tcase, names_are_checked);
     tcase = add_case(suite, "many");
