@@ -48,16 +48,6 @@ void lc_call_unref(struct lc_call *call)
     lt_free(call);
 }
 
-bool lc_call_done(struct lc_call *call)
-{
-    bool finished;
-
-    (void)pthread_mutex_lock(&call->client->lock);
-    finished = call->finished;
-    (void)pthread_mutex_unlock(&call->client->lock);
-    return finished;
-}
-
 int lc_call_run(struct lc_call *call, int timeout_ms, struct leat_error **reterr)
 {
     struct leat_client *client = call->client;

@@ -44,9 +44,8 @@ void lc_call_ref(struct lc_call *call);
 void lc_call_unref(struct lc_call *call);
 
 /* Hand it to the loop and wait. Returns its outcome; afterwards the caller may read what it left in the call (if it was finished in time:
- * not after LEAT_EAGAIN, LEAT_EFORKED or a late LEAT_ETIMEDOUT, see lc_call_done) and must unref it. */
+ * not after an error) and must unref it. */
 int lc_call_run(struct lc_call *call, int timeout_ms, struct leat_error **reterr);
-bool lc_call_done(struct lc_call *call);
 
 /* loop: the outcome; message may be NULL. Later outcomes are ignored. */
 void lc_call_finish(struct lc_call *call, int err, const char *message);

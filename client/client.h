@@ -11,7 +11,7 @@
  * Locks: client->lock guards the command queue, finished calls and the dispatch queue. A producer's or consumer's lock is taken before it, never after.
  * No lock is held while an application's callback runs.
  *
- * Global state: lc_fork_generation, raised in the child of a fork. */
+ * Threads: as marked: loop, or any. Global state: lc_fork_generation, raised in the child of a fork. */
 #ifndef LC_CLIENT_H
 #define LC_CLIENT_H
 

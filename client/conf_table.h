@@ -2,7 +2,7 @@
  *
  * XX(ID, key, type, default, least, most, choices, text). Names and defaults are those of Kafka's Java client 4.3.1, librdkafka's where Java has
  * none (queued.max.messages.kbytes), leat's own with leat. in front. A key stands here only if it has its effect.
- * Below: keys of later releases with the reason why they are refused. */
+ * Below: keys of later releases with the reason why they are refused. Threads: constant. */
 #ifndef LC_CONF_TABLE_H
 #define LC_CONF_TABLE_H
 

@@ -8,7 +8,7 @@
 
 #include <zlib.h>
 
-#include "tally.h"
+#include "contrib/demo/tally.h"
 
 #define PARTITIONS 4
 #define LINE_SIZE_MAX 8192

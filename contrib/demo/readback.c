@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tally.h"
+#include "contrib/demo/tally.h"
 
 #define SHOWN_MAX 5
 

@@ -1,5 +1,5 @@
 /* tally.c: see tally.h. */
-#include "tally.h"
+#include "contrib/demo/tally.h"
 
 #include <stdio.h>
 #include <string.h>

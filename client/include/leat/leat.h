@@ -1,17 +1,18 @@
 /* leat.h: libleat, a client for leat and for every other server that speaks the Kafka protocol.
  *
- * A producer in twelve lines (error handling left out; examples/hello.c has it):
+ * A producer in eleven lines (error handling left out; examples/hello.c has it):
  *
  *     struct leat_conf *conf = leat_conf_new();
- *     leat_conf_load_profile(conf, NULL, &err);          profile and LEAT_* variables; default
- * localhost:9092 leat_client_new(conf, &client, &err);              one I/O thread; nothing is sent
- * yet leat_client_connect(client, 5000, &err);           optional: says why the broker cannot be
- * reached leat_producer_new(client, NULL, &producer, &err); leat_record_set_topic(rec, "orders",
- * -1);          -1: the key chooses the partition leat_record_set_key(rec, "ord-42", 6);
+ *     leat_conf_load_profile(conf, NULL, &err);        profile, LEAT_* variables, localhost:9092
+ *     leat_client_new(conf, &client, &err);            one I/O thread; nothing is sent yet
+ *     leat_client_connect(client, 5000, &err);         optional: says why a broker is not reached
+ *     leat_producer_new(client, NULL, &producer, &err);
+ *     leat_record_set_topic(rec, "orders", -1);        -1: the key chooses the partition
+ *     leat_record_set_key(rec, "ord-42", 6);
  *     leat_record_set_value(rec, "{...}", 5);
- *     leat_send(producer, rec, on_delivery, arg);        copies; rec may be changed at once
- *     leat_producer_flush(producer, 10000);              waits until everything is answered
- *     leat_producer_free(producer);                      any order; nothing here can hang
+ *     leat_send(producer, rec, on_delivery, arg);      copies; rec may be changed at once
+ *     leat_producer_flush(producer, 10000);            waits until everything is answered
+ *     leat_producer_free(producer);                    any order; nothing here can hang
  *     leat_client_unref(client);
  *
  * and the loop of a consumer that reads named partitions:
@@ -19,32 +20,41 @@
  *     leat_offsets_add(parts, "orders", 0, LEAT_OFFSET_START);
  *     leat_consumer_new(client, NULL, &consumer, &err);
  *     leat_consumer_assign(consumer, parts, &err);
- *     while ((n = leat_consumer_poll(consumer, 1000, &batch, &err)) >= 0) {
+ *     while (leat_consumer_poll(consumer, 1000, &batch, &err) >= 0) {
  *         for (size_t i = 0; i < leat_batch_count(batch); i++)
- *             use(leat_batch_at(batch, i));              valid until leat_batch_unref
- *         leat_batch_unref(batch);                       NULL is fine: n was 0
- *         batch = NULL;
+ *             use(leat_batch_at(batch, i));            valid until leat_batch_unref
+ *         leat_batch_unref(batch);                     NULL, when nothing came, is fine
  *     }
  *
  * Rules that hold everywhere:
  *
- * Errors    int functions return 0 or a positive count on success and a negative code of leat/err.h
- * on failure; a broker's own codes are LEAT_BROKER_ERROR(wire code). `reterr` may be NULL; it is
- * set only on failure, to an error that the caller frees with leat_error_free. If a function that
- * takes a callback returns an error, the callback is never called; otherwise it is called exactly
- * once. ret_ outputs are written only on success. Memory    What a function returns as a new object
- * has one matching _free or _unref, which accepts NULL, never blocks, and may be called in any
- * order and inside callbacks. A returned const pointer lives as long as the object that it came
- * from. Inputs are copied unless the comment says otherwise. Threads   A client has exactly one I/O
- * thread (leat_client_new) or none (leat_client_new_on_base). All functions may be called from any
- * thread, except that one conf, record, offset list, result, error or consumer belongs to one
- *           thread at a time; leat_consumer_wakeup may be called from anywhere, signal handlers
- * included. Callbacks run on the I/O thread, with no lock of the library held, and should be short.
- * With the setting leat.dispatch=true they run inside leat_client_dispatch instead. A callback may
- * call everything that does not wait; calls that would have to wait return LEAT_EAGAIN there.
- * Timeouts  timeout_ms bounds the whole call. 0 = do not wait, -1 = as long as it takes.
- * fork      In the child a client cannot be used: calls return LEAT_EFORKED, _free and _unref do
- * nothing. Output    The library never prints; see leat_conf_set_log.
+ * Errors: int functions return 0 or a positive count on success and a negative code of leat/err.h
+ * on failure; a broker's own codes are LEAT_BROKER_ERROR(wire code). `reterr` may be NULL; what it
+ * points to must be NULL or an error, which is freed. It is set only on failure, to an error that
+ * the caller frees with leat_error_free. If a function that takes a callback returns an error, the
+ * callback is never called; otherwise it is called exactly once. ret_ outputs are written only on
+ * success.
+ *
+ * Memory: what a function returns as a new object has one matching _free or _unref, which accepts
+ * NULL, never blocks, and may be called in any order and inside callbacks. A returned const pointer
+ * lives as long as the object that it came from. Inputs are copied unless the comment says
+ * otherwise.
+ *
+ * Threads: a client has exactly one I/O thread (leat_client_new) or none (leat_client_new_on_base).
+ * All functions may be called from any thread, except that one conf, record, offset list, result,
+ * error or consumer belongs to one thread at a time; leat_consumer_wakeup may be called from
+ * anywhere, signal handlers included.
+ *
+ * Callbacks run on the I/O thread, with no lock of the library held, and should be short. With the
+ * setting leat.dispatch=true they run inside leat_client_dispatch instead. A callback may call
+ * everything that does not wait; calls that would have to wait return LEAT_EAGAIN there.
+ *
+ * Timeouts: timeout_ms bounds the whole call. 0 = do not wait, -1 = as long as it takes.
+ *
+ * fork: in the child a client cannot be used: calls return LEAT_EFORKED, _free and _unref do
+ * nothing.
+ *
+ * Output: the library never prints; see leat_conf_set_log.
  *
  * What this release does not have (its settings are refused with a sentence): consumer groups,
  * idempotent and transactional producers, TLS, SASL. Brokers: leat, Apache Kafka 2.1 and later. */
@@ -174,8 +184,8 @@ enum leat_log_level {
 typedef void (*leat_log_cb)(int level, const char *line, void *arg);
 LEAT_API void leat_conf_set_log(struct leat_conf *conf, int level, leat_log_cb cb, void *arg);
 
-/* Every setting, in the order of the manual. type: "string", "list", "bool", "int LOW..HIGH",
- * "size", "duration" (ms), or the choices "a|b|c". default_value "" = none. All strings are
+/* Every setting, in the order of the manual. type: "string", "list", "bool", "int", "size",
+ * "duration" (ms), or the choices "a|b|c". default_value "" = none. All strings are
  * constant. */
 typedef void (*leat_visit_cb)(
     const char *key, const char *type, const char *default_value, const char *text, void *arg);
@@ -195,7 +205,8 @@ LEAT_API LEAT_CHECK int leat_client_new(const struct leat_conf *conf,
 
 /* The same on the caller's libevent base: no thread at all. Everything, callbacks included, happens
  * while the caller runs the base's loop; all calls must come from that thread. A call that waits
- * turns the loop itself; from inside a callback of the loop it returns LEAT_EAGAIN. The base must
+ * turns the loop itself; from inside a callback of the loop it returns LEAT_EAGAIN (in a callback
+ * that is not this library's, libevent notes the attempt on stderr). The base must
  * outlive the client; leat_client_unref of the last reference takes all events off it. */
 LEAT_API LEAT_CHECK int leat_client_new_on_base(const struct leat_conf *conf,
                                                 struct event_base *base,
@@ -313,11 +324,13 @@ LEAT_API LEAT_CHECK int leat_producer_new(struct leat_client *client,
                                           struct leat_producer **ret_producer,
                                           struct leat_error **reterr);
 
-/* The outcome of one leat_send; valid during the callback. It must not be kept.
- *   leat_delivery_code     0, or the last error: the record was not stored, or (LEAT_ETIMEDOUT,
- * LEAT_ECANCELED, LEAT_EUNKNOWN) perhaps it was leat_delivery_message  the broker's words for it,
- * else the text of the code; "" on success leat_delivery_record   the record with partition, offset
- * (-1 with acks=0 or on error) and timestamp as stored; NULL only when memory is short */
+/* The outcome of one leat_send; valid during the callback, must not be kept.
+ *
+ *   _code     0, or the last error: the record was not stored; or, after LEAT_ETIMEDOUT,
+ *             LEAT_EUNREACHABLE, LEAT_ECANCELED and LEAT_EUNAVAIL, perhaps it was
+ *   _message  the broker's words for it, else the text of the code; "" on success
+ *   _record   the record with partition, offset (-1 with acks=0 or on error) and the timestamp as
+ *             stored; NULL only when memory is short */
 typedef void (*leat_delivery_cb)(const struct leat_delivery *d, void *arg);
 LEAT_API int leat_delivery_code(const struct leat_delivery *d);
 LEAT_API const char *leat_delivery_message(const struct leat_delivery *d);
@@ -351,9 +364,9 @@ LEAT_API int leat_producer_flush(struct leat_producer *p, int timeout_ms);
  * yet). */
 LEAT_API size_t leat_producer_pending(const struct leat_producer *p);
 
-/* Never blocks. Records that are not answered are given up: their callbacks get LEAT_ECANCELED soon
- * after, on the I/O thread (with leat.dispatch: in leat_client_dispatch; on a base: before this
- * returns). Flush first where that matters. */
+/* Never blocks. Records that are not on their way yet get LEAT_ECANCELED, soon after, where
+ * callbacks run (on a base: before this returns); records whose request is out get its outcome, or
+ * LEAT_ECANCELED when the client ends first. Flush first where that matters. */
 LEAT_API void leat_producer_free(struct leat_producer *p);
 
 /* ---- lists of offsets ---- */
@@ -394,7 +407,7 @@ LEAT_API LEAT_CHECK int leat_consumer_new(struct leat_client *client,
                                           struct leat_error **reterr);
 
 /* Read these partitions from these offsets (LEAT_OFFSET_START, _END and _RESET too), and no others.
- * A partition that was assigned before with the same offset list entry starts anew. parts NULL or
+ * Also a partition that was assigned before starts at the offset that is named. parts NULL or
  * empty = none. Fetching begins in the background at once. Returns 0, LEAT_EINVAL, LEAT_ENOMEM,
  * LEAT_EFORKED; on error nothing has changed. Blocks: no. */
 LEAT_API int leat_consumer_assign(struct leat_consumer *c,
