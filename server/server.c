@@ -312,13 +312,19 @@ static int tear_down(struct srv_server *server, bool clean, struct leat_error **
 
 /* ---- from storage ---- */
 
-/* All requests that this wakes are on their way before the first loop is: one turn answers many. */
+static void visit_moved(void *owner)
+{
+    srv_partition_moved(owner);
+}
+
+/* A flusher may tell of a move while the topic is being freed: the visit keeps the partition until it has ended.
+ * All requests that this wakes are on their way before the first loop is: one turn answers many. */
 static void on_moved(struct log_partition *part, void *arg)
 {
     bool opened = srv_wakes_open();
 
     (void)arg;
-    srv_partition_moved(log_partition_owner(part));
+    log_partition_visit_owner(part, visit_moved);
     if (opened) {
         srv_wakes_close();
     }

@@ -47,6 +47,7 @@ int log_partition_new(const struct log_open_options *options, struct log_partiti
     atomic_init(&part->bad_offset, INT64_MAX);
     part->dirty_since_ms = -1;
     /* Default mutexes cannot fail here. */
+    (void)pthread_mutex_init(&part->owner_lock, NULL);
     (void)pthread_mutex_init(&part->config_lock, NULL);
     (void)pthread_mutex_init(&part->load_lock, NULL);
     (void)pthread_mutex_init(&part->list_lock, NULL);
@@ -77,6 +78,7 @@ static void partition_free(struct log_partition *part)
     log_doomed_free(part->doomed);
     log_segment_list_unref(part->list);
     log_epoch_cache_release(&part->epochs);
+    (void)pthread_mutex_destroy(&part->owner_lock);
     (void)pthread_mutex_destroy(&part->config_lock);
     (void)pthread_mutex_destroy(&part->load_lock);
     (void)pthread_mutex_destroy(&part->list_lock);
@@ -104,12 +106,18 @@ int32_t log_partition_number(const struct log_partition *part)
 
 void log_partition_set_owner(struct log_partition *part, void *owner)
 {
-    atomic_store_explicit(&part->owner, owner, memory_order_release);
+    (void)pthread_mutex_lock(&part->owner_lock);
+    part->owner = owner;
+    (void)pthread_mutex_unlock(&part->owner_lock);
 }
 
-void *log_partition_owner(const struct log_partition *part)
+void log_partition_visit_owner(struct log_partition *part, void (*visit)(void *owner))
 {
-    return atomic_load_explicit(&part->owner, memory_order_acquire);
+    (void)pthread_mutex_lock(&part->owner_lock);
+    if (part->owner != NULL) {
+        visit(part->owner);
+    }
+    (void)pthread_mutex_unlock(&part->owner_lock);
 }
 
 struct log_env *log_partition_env(const struct log_partition *part)

@@ -34,9 +34,12 @@ void log_partition_unref(struct log_partition *part); /* NULL is accepted */
 const char *log_partition_topic(const struct log_partition *part);
 int32_t log_partition_number(const struct log_partition *part);
 
-/* The server's own object beside this partition. Set once before the partition serves; storage only hands it back. */
+/* The server's own object beside this partition; storage only hands it back. Set before the partition serves, and to NULL
+ * before the object is freed: that waits for a visit under way, after it there is none. */
 void log_partition_set_owner(struct log_partition *part, void *owner);
-void *log_partition_owner(const struct log_partition *part);
+
+/* Call visit(owner), unless there is none. The visit must not set the owner. */
+void log_partition_visit_owner(struct log_partition *part, void (*visit)(void *owner));
 
 /* ---- offsets ---- */
 

@@ -7,6 +7,7 @@
  *   mutex        the writer: appends, rolls, every move of an offset
  *   list_lock    only while a reference of the segment list is taken or the list is swapped
  *   config_lock  only while the config is copied
+ *   owner_lock   while the owner hears of a move; with none of those above, which it may take
  * Readers take list_lock for a few instructions and nothing else. */
 #ifndef LOG_PARTITION_PRIVATE_H
 #define LOG_PARTITION_PRIVATE_H
@@ -49,7 +50,9 @@ struct log_partition {
     bool clean;
     int64_t open_recovery_point;
     int64_t open_log_start;
-    void *_Atomic owner;
+
+    pthread_mutex_t owner_lock;
+    void *owner; /* guarded by owner_lock */
 
     pthread_mutex_t config_lock;
     struct log_config config; /* guarded by config_lock */
