@@ -24,7 +24,7 @@
 #define DELETE_RETRY_MS 60000
 #define WALL_DRIFT_MAX_MS 3600000
 #define MAPS_MAX_UNKNOWN 32765 /* half of the kernel's default */
-#define MAPS_IDLE_MS 300000 /* sealed segments that nobody read for so long are closed */
+#define MAPS_IDLE_MS 300000    /* sealed segments that nobody read for so long are closed */
 
 struct deletion {
     char *path; /* owned; NULL: only `gone` is due */
@@ -239,8 +239,7 @@ static int64_t next_due(const struct log_background *background)
     due = background->next_reap_ms < due ? background->next_reap_ms : due;
     due = background->next_space_ms < due ? background->next_space_ms : due;
     const struct deletion *deletion;
-    TAILQ_FOREACH(deletion, &background->deletions, link)
-    {
+    TAILQ_FOREACH (deletion, &background->deletions, link) {
         due = deletion->due_ms < due ? deletion->due_ms : due;
     }
     return due;
@@ -325,7 +324,8 @@ static void close_idle(struct log_slot *const *slots, size_t count, size_t maps_
         maps += of_this;
     }
     for (size_t i = 0; maps > maps_max && i < count; i++) {
-        (void)log_partition_trim(slots[i]->part, 0); /* open again when read; nobody loses what he holds */
+        (void)log_partition_trim(slots[i]->part,
+                                 0); /* open again when read; nobody loses what he holds */
     }
 }
 
@@ -455,8 +455,7 @@ static void reap(struct log_background *background)
 static struct deletion *take_deletion(struct log_background *background, int64_t now_ms)
 {
     struct deletion *deletion;
-    TAILQ_FOREACH(deletion, &background->deletions, link)
-    {
+    TAILQ_FOREACH (deletion, &background->deletions, link) {
         if (deletion->due_ms <= now_ms) {
             TAILQ_REMOVE(&background->deletions, deletion, link);
             return deletion;

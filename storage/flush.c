@@ -217,8 +217,7 @@ static int64_t first_due(const struct log_flusher *flusher)
 {
     int64_t due = INT64_MAX;
     const struct log_flush_item *item;
-    TAILQ_FOREACH(item, &flusher->timed, link)
-    {
+    TAILQ_FOREACH (item, &flusher->timed, link) {
         due = item->due_ms < due ? item->due_ms : due;
     }
     return due;
@@ -246,8 +245,7 @@ flush_items(struct log_flusher *flusher, struct item_list *items, struct log_flu
 {
     memset(ret_stats, 0, sizeof(*ret_stats));
     struct log_flush_item *item;
-    TAILQ_FOREACH(item, items, link)
-    {
+    TAILQ_FOREACH (item, items, link) {
         flush_item(flusher, item, ret_stats);
     }
     flusher->options.round(ret_stats->bytes, flusher->options.arg);

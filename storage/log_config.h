@@ -14,31 +14,31 @@ enum log_validation { LOG_VALIDATE_HEADER = 0, LOG_VALIDATE_WALK = 1, LOG_VALIDA
 enum log_timestamp_type { LOG_CREATE_TIME = 0, LOG_APPEND_TIME = 1 };
 
 struct log_config {
-    int64_t segment_bytes;              /* segment.bytes */
-    int64_t segment_ms;                 /* segment.ms */
-    int64_t segment_jitter_ms;          /* segment.jitter.ms */
-    int64_t segment_index_bytes;        /* segment.index.bytes */
-    int64_t index_interval_bytes;       /* index.interval.bytes */
-    int64_t retention_ms;               /* retention.ms, -1 = forever */
-    int64_t retention_bytes;            /* retention.bytes, -1 = no bound */
-    int64_t file_delete_delay_ms;       /* file.delete.delay.ms */
-    int64_t max_message_bytes;          /* max.message.bytes: one whole batch */
-    int64_t timestamp_before_max_ms;    /* message.timestamp.before.max.ms */
-    int64_t timestamp_after_max_ms;     /* message.timestamp.after.max.ms */
-    int64_t flush_messages;             /* flush.messages, INT64_MAX = never */
-    int64_t flush_ms;                   /* flush.ms, INT64_MAX = never */
-    int64_t delete_retention_ms;        /* delete.retention.ms */
-    int64_t min_compaction_lag_ms;      /* min.compaction.lag.ms */
-    int64_t max_compaction_lag_ms;      /* max.compaction.lag.ms */
-    double min_cleanable_dirty_ratio;   /* min.cleanable.dirty.ratio */
-    int32_t min_insync_replicas;        /* min.insync.replicas */
+    int64_t segment_bytes;                  /* segment.bytes */
+    int64_t segment_ms;                     /* segment.ms */
+    int64_t segment_jitter_ms;              /* segment.jitter.ms */
+    int64_t segment_index_bytes;            /* segment.index.bytes */
+    int64_t index_interval_bytes;           /* index.interval.bytes */
+    int64_t retention_ms;                   /* retention.ms, -1 = forever */
+    int64_t retention_bytes;                /* retention.bytes, -1 = no bound */
+    int64_t file_delete_delay_ms;           /* file.delete.delay.ms */
+    int64_t max_message_bytes;              /* max.message.bytes: one whole batch */
+    int64_t timestamp_before_max_ms;        /* message.timestamp.before.max.ms */
+    int64_t timestamp_after_max_ms;         /* message.timestamp.after.max.ms */
+    int64_t flush_messages;                 /* flush.messages, INT64_MAX = never */
+    int64_t flush_ms;                       /* flush.ms, INT64_MAX = never */
+    int64_t delete_retention_ms;            /* delete.retention.ms */
+    int64_t min_compaction_lag_ms;          /* min.compaction.lag.ms */
+    int64_t max_compaction_lag_ms;          /* max.compaction.lag.ms */
+    double min_cleanable_dirty_ratio;       /* min.cleanable.dirty.ratio */
+    int32_t min_insync_replicas;            /* min.insync.replicas */
     enum log_timestamp_type timestamp_type; /* message.timestamp.type */
-    bool cleanup_delete;                /* cleanup.policy has delete */
-    bool cleanup_compact;               /* cleanup.policy has compact */
-    int compression;                    /* compression.type: -1 producer, else the codec number 0-4 */
-    int compression_level;              /* of that codec */
-    enum log_durability durability;     /* leat.durability */
-    enum log_validation validation;     /* leat.record.validation */
+    bool cleanup_delete;                    /* cleanup.policy has delete */
+    bool cleanup_compact;                   /* cleanup.policy has compact */
+    int compression;                /* compression.type: -1 producer, else the codec number 0-4 */
+    int compression_level;          /* of that codec */
+    enum log_durability durability; /* leat.durability */
+    enum log_validation validation; /* leat.record.validation */
 };
 
 /* Kafka's defaults, and leat's own (disk, walk). */

@@ -62,7 +62,8 @@ const char *log_partition_failure(const struct log_partition *part);
 
 struct log_append_options {
     int16_t produce_version; /* zstd is refused below 7 */
-    bool from_client;        /* false: records of the server itself, taken as they are (control batches allowed) */
+    bool
+        from_client; /* false: records of the server itself, taken as they are (control batches allowed) */
 };
 
 struct log_append_result {
@@ -70,7 +71,8 @@ struct log_append_result {
     int64_t last_offset;        /* last offset assigned */
     int64_t log_append_time_ms; /* -1 with CreateTime */
     int64_t log_start_offset;
-    bool visible;               /* the high watermark moved with this append (durability memory): wake readers now */
+    bool
+        visible; /* the high watermark moved with this append (durability memory): wake readers now */
 };
 
 /* Validate one record batch, give it offsets, write it, publish it.
@@ -97,24 +99,28 @@ int log_partition_append(struct log_partition *part,
 
 /* ---- read ---- */
 
-enum log_isolation { LOG_READ_UNCOMMITTED = 0, LOG_READ_COMMITTED = 1, LOG_READ_LOG_END = 2 /* offline tools, tests */ };
+enum log_isolation {
+    LOG_READ_UNCOMMITTED = 0,
+    LOG_READ_COMMITTED = 1,
+    LOG_READ_LOG_END = 2 /* offline tools, tests */
+};
 
 struct log_read_options {
-    int64_t offset;             /* first offset wanted */
-    size_t size_max;            /* whole batches up to this many bytes */
-    bool first_batch_always;    /* return the first batch even if it alone is larger (KIP-74) */
+    int64_t offset;          /* first offset wanted */
+    size_t size_max;         /* whole batches up to this many bytes */
+    bool first_batch_always; /* return the first batch even if it alone is larger (KIP-74) */
     enum log_isolation isolation;
 };
 
 /* A run of whole batches inside one segment. Holds a reference on the segment: release it. */
 struct log_extent {
     struct log_segment *seg;
-    const uint8_t *data;  /* the bytes in the shared read-only map; valid until release */
-    int fd;               /* the .log file, for sendfile; valid until release */
-    uint64_t position;    /* of the first byte in the file */
-    size_t size;          /* 0: nothing to read at this offset now */
-    int64_t base_offset;  /* of the first batch: <= the offset asked for */
-    int64_t next_offset;  /* one past the last record of the run */
+    const uint8_t *data; /* the bytes in the shared read-only map; valid until release */
+    int fd;              /* the .log file, for sendfile; valid until release */
+    uint64_t position;   /* of the first byte in the file */
+    size_t size;         /* 0: nothing to read at this offset now */
+    int64_t base_offset; /* of the first batch: <= the offset asked for */
+    int64_t next_offset; /* one past the last record of the run */
 };
 
 /* Find the bytes at an offset. A run ends at a segment's end, at the isolation bound or at size_max; it begins with the
@@ -151,12 +157,13 @@ int log_extent_copy(const struct log_extent *extent, size_t at, void *ret_bytes,
 
 /* Bytes that a read at this offset could return now, over all segments; 0 when the offset is out of range.
  * Cheap: no more than an index lookup. */
-uint64_t log_partition_readable(struct log_partition *part, int64_t offset, enum log_isolation isolation);
+uint64_t
+log_partition_readable(struct log_partition *part, int64_t offset, enum log_isolation isolation);
 
 /* ---- lookups ---- */
 
 struct log_time_hit {
-    int64_t offset;      /* -1: not found */
+    int64_t offset; /* -1: not found */
     int64_t timestamp_ms;
     int32_t leader_epoch; /* of the batch */
 };
@@ -170,17 +177,28 @@ int log_partition_find_time(struct log_partition *part,
                             struct log_time_hit *ret);
 
 /* The first record that has the largest timestamp of the log (KIP-734); offset -1 for an empty log. Blocks as above. */
-int log_partition_find_max_time(struct log_partition *part, enum log_isolation isolation, struct log_time_hit *ret);
+int log_partition_find_max_time(struct log_partition *part,
+                                enum log_isolation isolation,
+                                struct log_time_hit *ret);
 
 /* End of a leader epoch (OffsetForLeaderEpoch): the answer of kafka-protocol/produce-fetch.md section 5. */
-void log_partition_epoch_end(struct log_partition *part, int32_t epoch, int32_t *ret_epoch, int64_t *ret_end_offset);
+void log_partition_epoch_end(struct log_partition *part,
+                             int32_t epoch,
+                             int32_t *ret_epoch,
+                             int64_t *ret_end_offset);
 int32_t log_partition_epoch_at(struct log_partition *part, int64_t offset); /* -1: unknown */
 
 /* ListOffsets v0: offsets of segment starts (and the end) whose segments are older than the timestamp, newest first. */
-int log_partition_segments_before(struct log_partition *part, int64_t timestamp_ms, int64_t *ret_offsets, size_t count_max, size_t *ret_count);
+int log_partition_segments_before(struct log_partition *part,
+                                  int64_t timestamp_ms,
+                                  int64_t *ret_offsets,
+                                  size_t count_max,
+                                  size_t *ret_count);
 
-uint64_t log_partition_size(struct log_partition *part); /* bytes of all .log files, as readers see them */
-const char *log_partition_dir(const struct log_partition *part); /* entry of log.dirs that holds it */
+uint64_t
+log_partition_size(struct log_partition *part); /* bytes of all .log files, as readers see them */
+const char *
+log_partition_dir(const struct log_partition *part); /* entry of log.dirs that holds it */
 
 /* ---- change ---- */
 
@@ -191,7 +209,9 @@ void log_partition_config(struct log_partition *part, struct log_config *ret);
 /* Raise log start (DeleteRecords). offset -1 = up to the high watermark; below log start changes nothing.
  * The new start is on disk (log-start-offset-checkpoint) when this returns 0. LEAT_ERANGE above the high watermark.
  * Blocks for the disk: run it with log_store_run. */
-int log_partition_delete_records(struct log_partition *part, int64_t offset, int64_t *ret_log_start);
+int log_partition_delete_records(struct log_partition *part,
+                                 int64_t offset,
+                                 int64_t *ret_log_start);
 
 /* Begin a new leader epoch at log end: the next batches carry it. Never lower. Written to leader-epoch-checkpoint and
  * synced before it returns. Blocks for the disk. */

@@ -32,20 +32,23 @@ struct log_env {
     void (*freed)(struct log_env *env);
     /* Listener's `moved`, without locks held. */
     void (*moved)(struct log_env *env, struct log_partition *part);
-    void (*event)(struct log_env *env, enum lt_diag_level level, const char *event, const char *text);
+    void (*event)(struct log_env *env,
+                  enum lt_diag_level level,
+                  const char *event,
+                  const char *text);
 };
 
 struct log_open_options {
     struct log_env *env;
-    const char *root;        /* entry of log.dirs */
+    const char *root; /* entry of log.dirs */
     const char *topic;
     int32_t partition;
     uint8_t topic_id[16];
     int32_t leader_epoch;
-    bool create;             /* no directory yet: made with partition.metadata at first need */
-    bool clean;              /* the clean marker was there: sizes can be trusted, load lazily */
-    int64_t recovery_point;  /* from the checkpoint file; 0 when there is none */
-    int64_t log_start;       /* from log-start-offset-checkpoint; -1 when there is none */
+    bool create;            /* no directory yet: made with partition.metadata at first need */
+    bool clean;             /* the clean marker was there: sizes can be trusted, load lazily */
+    int64_t recovery_point; /* from the checkpoint file; 0 when there is none */
+    int64_t log_start;      /* from log-start-offset-checkpoint; -1 when there is none */
     const struct log_config *config;
 };
 
@@ -65,7 +68,8 @@ int log_partition_make_dir(struct log_partition *part, struct leat_error **reter
  * failure text set. Blocks for the disk. */
 int log_partition_load(struct log_partition *part, struct leat_error **reterr);
 bool log_partition_loaded(const struct log_partition *part);
-bool log_partition_was_cut(const struct log_partition *part); /* tail cut or opened without marker: needs a new epoch */
+bool log_partition_was_cut(
+    const struct log_partition *part); /* tail cut or opened without marker: needs a new epoch */
 
 /* ---- flush (flusher threads; one flusher per partition at a time) ---- */
 
@@ -102,7 +106,9 @@ size_t log_partition_trim(struct log_partition *part, int64_t idle_ms);
 
 /* Raise log start in memory (DeleteRecords; offset and errors as log_partition_delete_records); the store makes it
  * durable and calls `moved`, then removes segments in its own time. */
-int log_partition_raise_log_start(struct log_partition *part, int64_t offset, int64_t *ret_log_start);
+int log_partition_raise_log_start(struct log_partition *part,
+                                  int64_t offset,
+                                  int64_t *ret_log_start);
 
 /* Clean stop: flush, write indexes, cut files to their used size, close. `clean` false: close descriptors only. */
 int log_partition_close(struct log_partition *part, bool clean);
