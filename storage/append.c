@@ -110,31 +110,34 @@ int log_partition_append(struct log_partition *part,
 
 /* ---- the budget of bytes that are not on disk ---- */
 
-static bool fits_budget(struct log_partition *part, uint64_t reserved)
+/* `before` bytes were reserved when `size` more were added. It may be old by now: what others appended and flushed since
+ * then may make `flushed` the larger number. One batch alone always fits. */
+static bool
+fits_budget(const struct log_partition *part, uint64_t before, uint64_t flushed, size_t size)
 {
-    uint64_t flushed = atomic_load_explicit(&part->flushed_bytes, memory_order_acquire);
-    return reserved - flushed <= part->env->unsynced_bytes_max;
+    return before <= flushed || before + size <= flushed ||
+           before + size - flushed <= part->env->unsynced_bytes_max;
 }
 
-/* Taken before the batch is touched, so that a batch that has to wait can be tried again as it came. One batch alone
- * always fits. */
+/* Taken before the batch is touched, so that a batch that has to wait can be tried again as it came. */
 static bool reserve_bytes(struct log_partition *part, const struct log_config *config, size_t size)
 {
     uint64_t before = atomic_fetch_add_explicit(&part->reserved_bytes, size, memory_order_acq_rel);
-    if (config->durability == LOG_DURABILITY_MEMORY || fits_budget(part, before + size) ||
-        before == atomic_load_explicit(&part->flushed_bytes, memory_order_acquire)) {
+    if (config->durability == LOG_DURABILITY_MEMORY ||
+        fits_budget(part, before, atomic_load_explicit(&part->flushed_bytes, memory_order_acquire),
+                    size)) {
         return true;
     }
     atomic_store(&part->starved, true);
     /* A flush that ended before the line above has told nobody: look again. */
-    uint64_t flushed = atomic_load(&part->flushed_bytes);
-    if (before == flushed || before + size - flushed <= part->env->unsynced_bytes_max) {
+    if (fits_budget(part, before, atomic_load(&part->flushed_bytes), size)) {
         return true;
     }
     atomic_fetch_sub_explicit(&part->reserved_bytes, size, memory_order_acq_rel);
     /* The bytes may be those of a time when the partition was a memory one: nobody flushes them but for this. */
     (void)pthread_mutex_lock(&part->mutex);
-    if (!part->dirty_told && !atomic_load_explicit(&part->failed, memory_order_relaxed)) {
+    if (!part->dirty_told && !atomic_load_explicit(&part->failed, memory_order_relaxed) &&
+        !atomic_load_explicit(&part->deleted, memory_order_relaxed)) {
         part->dirty_told = true;
         part->env->dirty(part->env, part);
     }
@@ -250,16 +253,16 @@ static bool flush_wanted(struct log_partition *part, const struct log_config *co
     if (first) {
         part->dirty_since_ms = lt_clock_mono_ms(part->env->clock);
     }
-    if (config->durability == LOG_DURABILITY_DISK) {
-        return !part->dirty_told;
+    if (part->dirty_told) {
+        return false;
     }
     int64_t waiting = atomic_load_explicit(&part->log_end, memory_order_relaxed) -
                       atomic_load_explicit(&part->durable_end, memory_order_relaxed);
-    if (waiting >= config->flush_messages && !part->many_told) {
-        part->many_told = true;
+    if (config->durability == LOG_DURABILITY_DISK || waiting >= config->flush_messages) {
+        part->dirty_told = true;
         return true;
     }
-    return first && config->flush_ms != INT64_MAX;
+    return first && config->flush_ms != INT64_MAX; /* due later: flush.messages may come before */
 }
 
 static int append_locked(struct log_partition *part,
@@ -306,7 +309,6 @@ static int append_locked(struct log_partition *part,
     }
     publish(part, config, &batch, ret);
     if (flush_wanted(part, config)) {
-        part->dirty_told = true;
         part->env->dirty(part->env, part);
     }
     return 0;

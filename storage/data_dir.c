@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -313,6 +314,20 @@ static bool is_dir(const char *root, const struct dirent *found)
     struct stat info;
     return length > 0 && (size_t)length < sizeof(path) && stat(path, &info) == 0 &&
            S_ISDIR(info.st_mode);
+}
+
+int log_dir_delete_path(const char *root, const char *name, char **ret_path)
+{
+    struct proto_uuid id;
+    int err = proto_uuid_random(&id);
+    if (err < 0) {
+        return err;
+    }
+    char text[PROTO_UUID_TEXT_SIZE];
+    int room = (int)(NAME_MAX - sizeof(text) - strlen(DELETE_SUFFIX)); /* sizeof: with the dot */
+    *ret_path =
+        lt_asprintf("%s/%.*s.%s" DELETE_SUFFIX, root, room, name, proto_uuid_format(id, text));
+    return *ret_path == NULL ? LEAT_ENOMEM : 0;
 }
 
 bool log_dir_name_parse(const char *name, char *ret_topic, int32_t *ret_partition)

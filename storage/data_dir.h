@@ -81,6 +81,10 @@ int log_data_dir_remove_tree(const struct lt_file_ops *ops,
                              const char *path,
                              struct leat_error **reterr);
 
+/* The path "<root>/<name>.<uuid>-delete" for a directory that is to be deleted, with a new random uuid and as much of the
+ * name as a file name has room for. To be freed with lt_free. LEAT_ENOMEM, LEAT_EIO (no random bytes). */
+int log_dir_delete_path(const char *root, const char *name, char **ret_path);
+
 /* "orders-0" -> "orders", 0; ret_topic has room for LOG_TOPIC_NAME_MAX + 1 bytes. False: not the name of a partition
  * directory. */
 bool log_dir_name_parse(const char *name, char *ret_topic, int32_t *ret_partition);

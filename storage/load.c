@@ -15,9 +15,11 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "proto/uuid.h"
+#include "storage/meta_properties.h"
 #include "storage/partition_private.h"
 
 #define NAME_DIGITS 20
+#define METADATA_SIZE_MAX 4096
 
 struct listed {
     int64_t base_offset;
@@ -46,25 +48,55 @@ static int open_segments(struct log_partition *part,
 
 /* ---- the directory ---- */
 
-static int write_metadata(struct log_partition *part)
+static bool has_topic_id(const struct log_partition *part)
 {
     static const uint8_t none[16];
-    if (memcmp(part->topic_id, none, sizeof(none)) == 0) {
+    return memcmp(part->topic_id, none, sizeof(none)) != 0;
+}
+
+static int write_metadata(struct log_partition *part)
+{
+    char path[LOG_PATH_MAX];
+    (void)snprintf(path, sizeof(path), "%s/partition.metadata", part->dir);
+    struct stat st;
+    if (!has_topic_id(part) || (stat(path, &st) == 0 && st.st_size > 0)) {
         return 0;
     }
     struct proto_uuid id;
     memcpy(id.bytes, part->topic_id, sizeof(id.bytes));
-    char uuid[PROTO_UUID_TEXT_SIZE];
-    char text[64];
-    char path[LOG_PATH_MAX];
-    int size =
-        snprintf(text, sizeof(text), "version: 0\ntopic_id: %s\n", proto_uuid_format(id, uuid));
-    (void)snprintf(path, sizeof(path), "%s/partition.metadata", part->dir);
-    struct stat st;
-    if (stat(path, &st) == 0 && st.st_size > 0) {
-        return 0;
+    struct lt_buf text;
+    lt_buf_init(&text);
+    int err = log_partition_metadata_format(id, &text);
+    if (err == 0) {
+        err = lt_file_replace(part->env->ops, path, lt_buf_slice(&text));
     }
-    return lt_file_replace(part->env->ops, path, lt_slice(text, (size_t)size));
+    lt_buf_release(&text);
+    return err;
+}
+
+/* The directory may be that of an older topic of this name, whose removal failed. */
+static int check_metadata(struct log_partition *part, struct leat_error **reterr)
+{
+    char path[LOG_PATH_MAX];
+    (void)snprintf(path, sizeof(path), "%s/partition.metadata", part->dir);
+    struct lt_buf text;
+    struct proto_uuid id;
+    lt_buf_init(&text);
+    int err = lt_file_read(part->env->ops, path, METADATA_SIZE_MAX, &text);
+    if (err == LEAT_ENOENT) {
+        err = 0; /* a crash while it was made */
+    } else if (err != 0) {
+        (void)lt_error_set_errno(reterr, err, errno, "%s", path);
+    } else {
+        err = log_partition_metadata_parse(lt_buf_slice(&text), path, &id, reterr);
+        if (err == 0 && memcmp(id.bytes, part->topic_id, sizeof(id.bytes)) != 0) {
+            char uuid[PROTO_UUID_TEXT_SIZE];
+            err = lt_error_set(reterr, LEAT_EMISMATCH, "%s: belongs to another topic (id %s)",
+                               part->dir, proto_uuid_format(id, uuid));
+        }
+    }
+    lt_buf_release(&text);
+    return err;
 }
 
 int log_partition_make_dir(struct log_partition *part, struct leat_error **reterr)
@@ -194,6 +226,9 @@ static int load_locked(struct log_partition *part, struct leat_error **reterr)
         part->open_recovery_point = 0;
         part->open_log_start = -1;
     }
+    if (err == 0 && listing.exists && has_topic_id(part)) {
+        err = check_metadata(part, reterr);
+    }
     if (err == 0) {
         err = load_epochs(part, listing.count > 0, &rebuild_epochs, reterr);
     }
@@ -201,6 +236,11 @@ static int load_locked(struct log_partition *part, struct leat_error **reterr)
         err = open_segments(part, &listing, rebuild_epochs, reterr);
     }
     lt_free(listing.files);
+    if (err == 0 && listing.exists && !part->clean &&
+        part->env->ops->fsync_dir(part->env->ops, part->dir) != 0) {
+        /* Names of segments that the killed process made: the high watermark passes them now. */
+        err = lt_error_set_errno(reterr, LEAT_EIO, errno, "%s", part->dir);
+    }
     if (err != 0) {
         return err;
     }
@@ -285,15 +325,17 @@ static int new_segment(struct log_partition *part,
     return err;
 }
 
-/* The first segment to be walked: the one with the recovery point, or the last one after a clean stop. */
+/* The first segment to be walked: the one with the recovery point, or the last one after a clean stop. Segments wholly
+ * below log start are on their way out: nobody reads them. */
 static size_t
 first_to_walk(const struct log_partition *part, const struct listing *listing, bool all)
 {
-    if (all) {
-        return 0;
+    int64_t from = part->open_log_start;
+    if (!all && part->open_recovery_point > from) {
+        from = part->open_recovery_point;
     }
     size_t i = listing->count - 1;
-    while (!part->clean && i > 0 && listing->files[i].base_offset > part->open_recovery_point) {
+    while ((all || !part->clean) && i > 0 && listing->files[i].base_offset > from) {
         i--;
     }
     return i;

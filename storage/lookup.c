@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "proto/compress.h"
 #include "storage/partition_private.h"
 
 /* One walk over the headers of a segment. */
@@ -53,7 +54,7 @@ static int place(void *arg)
         offset = older.offset + 1;
     }
     struct log_offset_entry entry = {base_offset, 0};
-    if (log_offset_index_find(&walk->indexes->offsets, base_offset, offset, &entry) &&
+    if (log_offset_index_find(&walk->indexes->offsets, base_offset, offset, walk->limit, &entry) &&
         !log_offset_entry_fits(walk->map, walk->limit, base_offset, &entry)) {
         return LEAT_ECONFLICT;
     }
@@ -161,7 +162,7 @@ static int find_record(struct lt_slice batch,
 {
     struct proto_record_iter iter;
     struct proto_record record;
-    int err = proto_batch_records_open(batch, 0, scratch, &iter);
+    int err = proto_batch_records_open(batch, PROTO_DECOMPRESS_MAX, scratch, &iter);
     *ret_found = false;
     if (err != 0) {
         /* A payload that no consumer can open either: a batch taken by its header. It has no records to offer. */
@@ -272,7 +273,7 @@ static int largest_in(struct log_segment *seg, int64_t from, int64_t bound, int6
     struct walk walk = {.bound = bound};
     int64_t largest = -1;
     int err = walk_open(seg, from, -1, &walk);
-    while (err == 0) {
+    while (err == 0 && largest < INT64_MAX) {
         walk.timestamp = largest + 1; /* stop only where it grows */
         err = walk_next(&walk);
         if (err != 0 || !walk.found) {
@@ -294,7 +295,7 @@ static int largest_record(struct lt_slice batch,
 {
     struct proto_record_iter iter;
     struct proto_record record;
-    int err = proto_batch_records_open(batch, 0, scratch, &iter);
+    int err = proto_batch_records_open(batch, PROTO_DECOMPRESS_MAX, scratch, &iter);
     if (err != 0) {
         return err == LEAT_ENOMEM ? err : 0;
     }
@@ -312,12 +313,15 @@ static int largest_record(struct lt_slice batch,
 static int best_in(struct log_segment *seg, int64_t from, int64_t bound, struct log_time_hit *best)
 {
     struct walk walk = {.bound = bound};
+    if (best->timestamp_ms == INT64_MAX) {
+        return 0;
+    }
     int err = walk_open(seg, from, best->timestamp_ms + 1, &walk);
     struct lt_buf bytes;
     struct lt_buf scratch;
     lt_buf_init(&bytes);
     lt_buf_init(&scratch);
-    while (err == 0) {
+    while (err == 0 && best->timestamp_ms < INT64_MAX) {
         walk.timestamp = best->timestamp_ms + 1;
         err = walk_next(&walk);
         if (err != 0 || !walk.found) {

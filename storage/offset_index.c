@@ -45,9 +45,10 @@ count_within(const struct log_index *index, int64_t base_offset, int64_t offset,
 bool log_offset_index_find(const struct log_index *index,
                            int64_t base_offset,
                            int64_t offset,
+                           uint64_t limit,
                            struct log_offset_entry *ret)
 {
-    uint32_t count = count_within(index, base_offset, offset, UINT64_MAX);
+    uint32_t count = limit == 0 ? 0 : count_within(index, base_offset, offset, limit - 1);
     if (count > 0) {
         *ret = log_offset_index_get(index, base_offset, count - 1);
     }

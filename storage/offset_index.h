@@ -29,10 +29,13 @@ void log_offset_index_push(struct log_index *index,
 struct log_offset_entry
 log_offset_index_get(const struct log_index *index, int64_t base_offset, uint32_t i);
 
-/* The last entry with offset <= `offset` / position <= `position`; false: there is none, begin at position 0. */
+/* The last entry with offset <= `offset` / position <= `position`; false: there is none, begin at position 0.
+ * `limit`: bytes of the log that the caller knows. An active segment's entry is made before its batch is published, so
+ * there may be entries at or behind it: they are passed over. */
 bool log_offset_index_find(const struct log_index *index,
                            int64_t base_offset,
                            int64_t offset,
+                           uint64_t limit,
                            struct log_offset_entry *ret);
 bool log_offset_index_find_position(const struct log_index *index,
                                     int64_t base_offset,

@@ -157,6 +157,20 @@ int log_partition_ready(struct log_partition *part)
     return log_partition_load(part, NULL);
 }
 
+int log_partition_lock_io(struct log_partition *part)
+{
+    int err = log_partition_ready(part);
+    if (err != 0) {
+        return err;
+    }
+    (void)pthread_mutex_lock(&part->io_lock);
+    if (atomic_load_explicit(&part->deleted, memory_order_relaxed)) {
+        (void)pthread_mutex_unlock(&part->io_lock);
+        return LEAT_EDELETED;
+    }
+    return 0;
+}
+
 const char *log_partition_failure(const struct log_partition *part)
 {
     return atomic_load_explicit(&part->failure, memory_order_acquire);
@@ -290,23 +304,31 @@ int log_partition_raise_log_start(struct log_partition *part,
     if (err != 0) {
         return err;
     }
-    (void)pthread_mutex_lock(&part->mutex);
     struct log_offsets offsets;
     log_partition_snapshot(part, &offsets);
     offset = offset == -1 ? offsets.high_watermark : offset;
     if (offset < 0 || offset > offsets.high_watermark) {
-        err = LEAT_ERANGE;
-    } else if (offset > offsets.log_start) {
+        return LEAT_ERANGE;
+    }
+    if (offset > atomic_load_explicit(&part->durable_end, memory_order_acquire)) {
+        /* Durability memory. A log that ends below its start after a power cut would look like damage. */
+        uint64_t bytes;
+        err = log_partition_flush(part, &bytes);
+        if (err != 0) {
+            return err;
+        }
+    }
+    (void)pthread_mutex_lock(&part->mutex);
+    log_partition_snapshot(part, &offsets);
+    if (offset > offsets.log_start) {
         struct log_offset_move move = {offset, offsets.high_watermark, offsets.log_end};
         log_partition_move_offsets(part, &move);
         log_epoch_cache_cut_start(&part->epochs, offset);
         offsets.log_start = offset;
     }
     (void)pthread_mutex_unlock(&part->mutex);
-    if (err == 0) {
-        *ret_log_start = offsets.log_start;
-    }
-    return err;
+    *ret_log_start = offsets.log_start;
+    return 0;
 }
 
 /* ---- config ---- */
@@ -316,6 +338,12 @@ int log_partition_set_config(struct log_partition *part, const struct log_config
     (void)pthread_mutex_lock(&part->config_lock);
     part->config = *config;
     (void)pthread_mutex_unlock(&part->config_lock);
+    (void)pthread_mutex_lock(&part->mutex);
+    if (part->dirty_since_ms >= 0 && !atomic_load_explicit(&part->failed, memory_order_relaxed) &&
+        !atomic_load_explicit(&part->deleted, memory_order_relaxed)) {
+        part->env->dirty(part->env, part); /* when it is due may have changed: the flusher asks */
+    }
+    (void)pthread_mutex_unlock(&part->mutex);
     return 0;
 }
 

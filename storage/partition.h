@@ -207,7 +207,8 @@ int log_partition_set_config(struct log_partition *part, const struct log_config
 void log_partition_config(struct log_partition *part, struct log_config *ret);
 
 /* Raise log start (DeleteRecords). offset -1 = up to the high watermark; below log start changes nothing.
- * The new start is on disk (log-start-offset-checkpoint) when this returns 0. LEAT_ERANGE above the high watermark.
+ * The new start is on disk (log-start-offset-checkpoint) when this returns 0. LEAT_ERANGE above the high watermark;
+ * LEAT_EFAILED, LEAT_EIO: records of a memory partition had to be flushed first and could not be.
  * Blocks for the disk: run it with log_store_run. */
 int log_partition_delete_records(struct log_partition *part,
                                  int64_t offset,

@@ -113,9 +113,10 @@ int log_partition_raise_log_start(struct log_partition *part,
 /* Clean stop: flush, write indexes, cut files to their used size, close. `clean` false: close descriptors only. */
 int log_partition_close(struct log_partition *part, bool clean);
 
-/* Deletion: refuse all use from now on, wake whoever waits; rename the directory to <name>.<uuid>-delete (not synced; a
- * directory that was never made gives an empty path). Waits for a flush of this partition that is under way. */
-int log_partition_mark_deleted(struct log_partition *part, char *ret_new_path, size_t path_size);
+/* Deletion: refuse all use from now on, wake whoever waits; rename the directory (log_dir_delete_path; not synced).
+ * *ret_path: where it is now, to be freed with lt_free; NULL: it was never made. Waits for a flush of this partition that
+ * is under way. */
+int log_partition_mark_deleted(struct log_partition *part, char **ret_path);
 
 void log_partition_count(const struct log_partition *part, size_t *ret_segments, size_t *ret_maps);
 

@@ -84,8 +84,7 @@ struct log_partition {
     struct log_segment *active;  /* last of the list, borrowed; NULL until the first append */
     struct log_doomed *unsynced; /* sealed since the last flush, newest first; guarded by mutex */
     bool new_file; /* a segment was made since the last fsync of the directory; guarded by mutex */
-    bool dirty_told; /* env->dirty was called since the last flush began; guarded by mutex */
-    bool many_told;  /* the same, because of flush.messages; guarded by mutex */
+    bool dirty_told; /* of a flush that is due, since the last one began; guarded by mutex */
     int64_t
         dirty_since_ms; /* monotonic time of the first append since then, -1 none; guarded by mutex */
     uint64_t appended_bytes;         /* written by this process; guarded by mutex */
@@ -103,6 +102,10 @@ struct log_partition {
 
 /* Load at first use. 0, or the code that keeps the partition offline, or LEAT_EDELETED. */
 int log_partition_ready(struct log_partition *part);
+
+/* The same, and then io_lock is held, with the directory still in its place: once it was renamed, the paths of this
+ * partition may be those of a new topic of the same name. On an error the lock is not held. */
+int log_partition_lock_io(struct log_partition *part);
 
 struct log_offset_move {
     int64_t log_start; /* -1: stays */

@@ -66,9 +66,9 @@ static int find_first(void *arg)
     int64_t base_offset = run->seg->base_offset;
     struct log_offset_entry entry = {base_offset, 0};
     run->found = false;
-    if (log_offset_index_find(&run->indexes->offsets, base_offset, run->offset, &entry) &&
-        (entry.position >= run->limit ||
-         !log_offset_entry_fits(run->map, run->limit, base_offset, &entry))) {
+    if (log_offset_index_find(&run->indexes->offsets, base_offset, run->offset, run->limit,
+                              &entry) &&
+        !log_offset_entry_fits(run->map, run->limit, base_offset, &entry)) {
         return LEAT_ECONFLICT;
     }
     uint64_t position = entry.position;
@@ -98,7 +98,7 @@ static int find_end(struct run *run)
     struct log_offset_entry by_size = {base_offset, 0};
     uint64_t position = begin;
     int64_t expected = run->first.header.base_offset;
-    if (log_offset_index_find(offsets, base_offset, run->bound - 1, &by_offset) &&
+    if (log_offset_index_find(offsets, base_offset, run->bound - 1, run->limit, &by_offset) &&
         log_offset_index_find_position(offsets, base_offset, want, &by_size)) {
         const struct log_offset_entry *entry =
             by_offset.position < by_size.position ? &by_offset : &by_size;

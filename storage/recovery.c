@@ -206,7 +206,7 @@ static int walk_batches(struct log_partition *part,
         }
         if (err != 1 || batch.header.base_offset < *expected ||
             (batch.header.base_offset > *expected && !recovery->compacted) ||
-            batch.last_offset - seg->base_offset > INT32_MAX) {
+            batch.last_offset - seg->base_offset > INT32_MAX || position > INT32_MAX) {
             scan->position = position;
             *ret_failed = true;
             return 0;

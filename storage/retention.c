@@ -15,7 +15,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
-#include "base/os.h"
+#include "storage/data_dir.h"
 #include "storage/partition_private.h"
 
 static const char *const suffixes[] = {".index", ".timeindex", ".txnindex", ".log"};
@@ -50,7 +50,7 @@ static bool segment_age_from(struct log_segment *seg, int64_t *ret_timestamp)
 static size_t count_expired(struct log_partition *part,
                             const struct log_segment_list *list,
                             const struct log_config *config,
-                            int64_t high_watermark)
+                            int64_t bound)
 {
     size_t count = 0;
     int64_t now = lt_clock_wall_ms(part->env->clock);
@@ -58,7 +58,7 @@ static size_t count_expired(struct log_partition *part,
         struct log_segment *seg = list->segs[count];
         int64_t timestamp;
         if (atomic_load_explicit(&seg->size, memory_order_acquire) == 0 ||
-            atomic_load_explicit(&seg->next_offset, memory_order_acquire) > high_watermark ||
+            atomic_load_explicit(&seg->next_offset, memory_order_acquire) > bound ||
             !segment_age_from(seg, &timestamp) || timestamp > now ||
             now - timestamp <= config->retention_ms) {
             break;
@@ -68,9 +68,8 @@ static size_t count_expired(struct log_partition *part,
     return count;
 }
 
-static size_t count_oversize(const struct log_segment_list *list,
-                             const struct log_config *config,
-                             int64_t high_watermark)
+static size_t
+count_oversize(const struct log_segment_list *list, const struct log_config *config, int64_t bound)
 {
     uint64_t total = 0;
     for (size_t i = 0; i < list->count; i++) {
@@ -80,8 +79,7 @@ static size_t count_oversize(const struct log_segment_list *list,
     while (config->cleanup_delete && config->retention_bytes >= 0 && count < list->count) {
         uint64_t size = atomic_load_explicit(&list->segs[count]->size, memory_order_acquire);
         if (size == 0 ||
-            atomic_load_explicit(&list->segs[count]->next_offset, memory_order_acquire) >
-                high_watermark ||
+            atomic_load_explicit(&list->segs[count]->next_offset, memory_order_acquire) > bound ||
             total < size || total - size < (uint64_t)config->retention_bytes) {
             break;
         }
@@ -100,7 +98,7 @@ static bool roll_expired(struct log_partition *part,
     bool rolled = false;
     if (part->active == last && !atomic_load_explicit(&part->failed, memory_order_relaxed) &&
         atomic_load_explicit(&part->log_end, memory_order_relaxed) ==
-            atomic_load_explicit(&part->high_watermark, memory_order_relaxed)) {
+            atomic_load_explicit(&part->durable_end, memory_order_relaxed)) {
         int err = atomic_load_explicit(&part->active->fd, memory_order_relaxed) < 0
                       ? log_segment_open(part->active, false)
                       : 0;
@@ -135,16 +133,19 @@ static size_t count_below_start(const struct log_segment_list *list, int64_t log
 
 bool log_partition_retention_plan(struct log_partition *part, bool wall_trusted)
 {
-    if (!log_partition_loaded(part) || log_partition_ready(part) != 0) {
+    if (!log_partition_loaded(part) || log_partition_lock_io(part) != 0) {
         return false;
     }
     struct log_config config;
     log_partition_config(part, &config);
-    (void)pthread_mutex_lock(&part->io_lock);
     struct log_offsets offsets;
     struct log_segment_list *list = log_partition_view(part, &offsets);
-    size_t expired = wall_trusted ? count_expired(part, list, &config, offsets.high_watermark) : 0;
-    size_t oversize = count_oversize(list, &config, offsets.high_watermark);
+    /* Only what is on disk goes (durability memory: the next checkpoint brings it there), so that log start is never
+     * ahead of a log that a power cut leaves. */
+    int64_t durable = atomic_load_explicit(&part->durable_end, memory_order_acquire);
+    int64_t bound = durable < offsets.high_watermark ? durable : offsets.high_watermark;
+    size_t expired = wall_trusted ? count_expired(part, list, &config, bound) : 0;
+    size_t oversize = count_oversize(list, &config, bound);
     size_t gone = expired > oversize ? expired : oversize;
     if (gone > 0 && gone == list->count && !roll_expired(part, list->segs[gone - 1], &config)) {
         gone--;
@@ -230,13 +231,12 @@ static int remove_oldest(struct log_partition *part, struct log_segment *seg, in
 
 int log_partition_retention_apply(struct log_partition *part)
 {
-    int err = log_partition_ready(part);
+    int err = log_partition_lock_io(part);
     if (err != 0) {
         return err;
     }
     struct log_config config;
     log_partition_config(part, &config);
-    (void)pthread_mutex_lock(&part->io_lock);
     struct log_offsets offsets;
     struct log_segment_list *list = log_partition_view(part, &offsets);
     size_t gone = count_below_start(list, offsets.log_start);
@@ -272,7 +272,9 @@ size_t log_partition_reap(struct log_partition *part, bool now)
 {
     size_t waiting = 0;
     int64_t now_ms = lt_clock_mono_ms(part->env->clock);
-    (void)pthread_mutex_lock(&part->io_lock);
+    if (!log_partition_loaded(part) || log_partition_lock_io(part) != 0) {
+        return 0; /* a deleted partition's files go with its directory */
+    }
     struct log_doomed **link = &part->doomed;
     while (*link != NULL) {
         struct log_doomed *doomed = *link;
@@ -293,21 +295,12 @@ size_t log_partition_reap(struct log_partition *part, bool now)
 
 /* ---- deletion of the whole partition ---- */
 
-int log_partition_mark_deleted(struct log_partition *part, char *ret_new_path, size_t path_size)
+int log_partition_mark_deleted(struct log_partition *part, char **ret_path)
 {
-    uint8_t random[16];
-    int err = lt_os_random(random, sizeof(random));
+    char *path;
+    int err = log_dir_delete_path(part->root, strrchr(part->dir, '/') + 1, &path);
     if (err != 0) {
         return err;
-    }
-    char uuid[33];
-    for (size_t i = 0; i < sizeof(random); i++) {
-        (void)snprintf(uuid + 2 * i, 3, "%02x", random[i]);
-    }
-    char path[LOG_PATH_MAX];
-    int written = snprintf(path, sizeof(path), "%s.%s-delete", part->dir, uuid);
-    if (written < 0 || (size_t)written >= sizeof(path) || (size_t)written >= path_size) {
-        return LEAT_ENAME;
     }
     (void)pthread_mutex_lock(&part->io_lock);
     (void)pthread_mutex_lock(&part->mutex);
@@ -315,8 +308,12 @@ int log_partition_mark_deleted(struct log_partition *part, char *ret_new_path, s
     (void)pthread_mutex_unlock(&part->mutex);
     err = part->env->ops->rename(part->env->ops, part->dir, path);
     (void)pthread_mutex_unlock(&part->io_lock);
+    if (err != 0) {
+        lt_free(path);
+        path = NULL;
+    }
     if (err == 0 || err == LEAT_ENOENT) {
-        (void)snprintf(ret_new_path, path_size, "%s", err == 0 ? path : "");
+        *ret_path = path;
         err = 0;
     }
     part->env->moved(part->env, part);

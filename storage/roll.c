@@ -1,7 +1,8 @@
 /* Beginning segments and sealing them, by the writer under the partition's mutex.
  *
- * Rolling: the new file is made first, since that can fail for lack of space and nothing has happened then; after that
- * the old one is sealed: last index entries written, files cut to their used size. A failure there is final. The flusher
+ * Rolling: the index entries of the old segment are written and the new file is made first, since both can fail for lack
+ * of space and nothing has happened then (the entries are true of an active segment too); after that the old file is cut to
+ * its used size. A failure there is final. The flusher
  * syncs the sealed file, the new one and the directory before the high watermark passes the new base offset. */
 #include <inttypes.h>
 #include <string.h>
@@ -114,14 +115,11 @@ int log_partition_first_segment(struct log_partition *part, const struct log_con
     return 0;
 }
 
-static int seal_files(struct log_segment *seg)
+static int finish_indexes(struct log_segment *seg)
 {
     struct log_indexes *indexes = atomic_load_explicit(&seg->indexes, memory_order_relaxed);
     int err = log_indexes_finish(indexes, seg->base_offset);
-    if (err == 0) {
-        err = log_segment_persist_indexes(seg);
-    }
-    return err == 0 ? log_segment_trim(seg) : err;
+    return err == 0 ? log_segment_persist_indexes(seg) : err;
 }
 
 int log_partition_roll(struct log_partition *part, const struct log_config *config)
@@ -133,7 +131,10 @@ int log_partition_roll(struct log_partition *part, const struct log_config *conf
     struct log_segment *sealed = NULL;
     struct log_segment *seg = NULL;
     struct log_segment_list *list = NULL;
-    int err = waiting == NULL ? LEAT_ENOMEM : log_segment_clone_sealed(old, &sealed);
+    int err = waiting == NULL ? LEAT_ENOMEM : finish_indexes(old);
+    if (err == 0) {
+        err = log_segment_clone_sealed(old, &sealed);
+    }
     if (err == 0) {
         err = make_segment(part, config, base_offset, false, &seg);
     }
@@ -151,12 +152,14 @@ int log_partition_roll(struct log_partition *part, const struct log_config *conf
         log_segment_unref(sealed);
         lt_free(waiting);
         if (err == LEAT_EIO) {
-            log_partition_poison(part, "%s-%" PRId32 ": cannot make segment %020" PRId64,
-                                 part->topic, part->number, base_offset);
+            log_partition_poison(part,
+                                 "%s-%" PRId32 ": cannot begin segment %020" PRId64
+                                 " behind segment %020" PRId64,
+                                 part->topic, part->number, base_offset, old->base_offset);
         }
         return err;
     }
-    err = seal_files(old);
+    err = log_segment_trim(old);
     waiting->seg = log_segment_ref(old);
     waiting->next = part->unsynced;
     part->unsynced = waiting;

@@ -609,7 +609,8 @@ static int rebuild_indexes(struct log_segment *seg, struct log_indexes **ret_ind
         struct log_batch_at batch;
         err = log_segment_peek(seg, map, position, expected, &batch);
         if (err == LEAT_ECORRUPT ||
-            (err == 0 && batch.last_offset - seg->base_offset > INT32_MAX)) {
+            (err == 0 &&
+             (batch.last_offset - seg->base_offset > INT32_MAX || position > INT32_MAX))) {
             log_segment_set_bad(seg, position, expected);
             err = 0;
             break;

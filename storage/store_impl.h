@@ -25,7 +25,6 @@
 
 struct log_background;
 
-#define LOG_PATH_SIZE 4096
 #define LOG_RECOVERY_THREADS_MAX 64
 
 /* The store's record of one partition. In the table from log_store_add to log_store_remove; freed with the partition. */
@@ -34,7 +33,7 @@ struct log_slot {
     struct log_flush_item flush;
     struct log_store *store;
     struct log_dir *dir;
-    struct log_partition *part;     /* the store's reference, while in the table */
+    struct log_partition *part;     /* the store's reference, while in the table; NULL while it is being made */
     bool make_dir;                  /* no directory, or none with a partition.metadata */
     atomic_bool ready;              /* background work may touch it */
     pthread_mutex_t listener_mutex; /* held while the listener's `moved` runs for this partition */

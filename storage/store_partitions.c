@@ -192,14 +192,16 @@ int log_store_add(struct log_store *store,
         slot_free(slot);
         return err;
     }
-    err = log_partition_new(&open, &slot->part);
+    struct log_partition *part;
+    err = log_partition_new(&open, &part);
     if (err < 0) {
         leave(slot);
         slot_free(slot);
         return add_no_memory(options, reterr);
     }
-    slot->flush.part = slot->part;
+    slot->flush.part = part;
     (void)pthread_mutex_lock(&store->mutex);
+    slot->part = part; /* from here on others find it in the table */
     store->slot_count++;
     (void)pthread_mutex_unlock(&store->mutex);
     if (store->loaded) {
@@ -474,6 +476,13 @@ int log_store_load(struct log_store *store, struct leat_error **reterr)
             err = err < 0 ? err : log_dir_write_log_starts(&store->dirs[i], reterr);
         }
     }
+    for (size_t i = 0; err == 0 && i < store->dir_count; i++) {
+        struct log_data_dir *disk = &store->dirs[i].disk;
+        if (!disk->clean && disk->ops->fsync_dir(disk->ops, disk->path) != 0) {
+            /* Directories that the killed process made: what is in them may be promised from now on. */
+            err = lt_error_set_errno(reterr, LEAT_EIO, errno, "%s", disk->path);
+        }
+    }
     if (err == 0) {
         size_t count = collect_unloaded(store, slots);
         (void)log_slots_each(slots, count, store->options.recovery_threads,
@@ -507,22 +516,18 @@ int log_store_remove(struct log_store *store,
     struct log_dir *dir = slot->dir;
     struct log_config config;
     log_partition_config(part, &config);
-    char *path = lt_calloc(1, LOG_PATH_SIZE);
-    if (path == NULL) {
-        return LEAT_ENOMEM;
-    }
+    char *path = NULL;
     store->options.ops->crash_point(store->options.ops, "remove_begin");
-    int err = log_partition_mark_deleted(part, path, LOG_PATH_SIZE);
+    int err = log_partition_mark_deleted(part, &path);
     store->options.ops->crash_point(store->options.ops, "remove_renamed");
     log_flusher_forget(dir->flusher, &slot->flush);
     leave(slot);
     atomic_store(&dir->stale,
                  true); /* after it left the table: a writer of checkpoints clears it first */
     if (err == 0) {
-        bool made = path[0] != '\0';
-        err = log_background_delete(dir->background, made ? path : NULL,
-                                    made ? config.file_delete_delay_ms : 0, gone, arg);
-        path = err == 0 && made ? NULL : path;
+        int64_t delay_ms = path != NULL ? config.file_delete_delay_ms : 0;
+        err = log_background_delete(dir->background, path, delay_ms, gone, arg);
+        path = err == 0 ? NULL : path;
     } else {
         /* The directory keeps its name; the next start removes it (log_store_remove_topic_id). */
         log_store_event(store, LT_WARN, "delete_failed", "%s: %s", slot->name, lt_err_text(err));
@@ -542,27 +547,24 @@ static int rename_deleted(struct log_dir *dir, struct log_dir_entry *entry, char
 {
     const struct lt_file_ops *ops = dir->disk.ops;
     char *from = lt_asprintf("%s/%s", dir->disk.path, entry->name);
-    struct proto_uuid id = PROTO_UUID_ZERO;
-    int err = from == NULL ? LEAT_ENOMEM : 0;
-    if (err == 0 && !entry->deleting) {
-        err = proto_uuid_random(&id);
+    if (from == NULL) {
+        return LEAT_ENOMEM;
+    }
+    if (entry->deleting) {
+        *ret_path = from;
+        return 0;
     }
     char *to = NULL;
-    if (err == 0 && !entry->deleting) {
-        char text[PROTO_UUID_TEXT_SIZE];
-        to = lt_asprintf("%s/%.200s.%s-delete", dir->disk.path, entry->name,
-                         proto_uuid_format(id, text));
-        err = to == NULL ? LEAT_ENOMEM : ops->rename(ops, from, to);
+    int err = log_dir_delete_path(dir->disk.path, entry->name, &to);
+    if (err == 0) {
+        err = ops->rename(ops, from, to);
     }
-    if (err < 0) {
+    lt_free(from);
+    if (err != 0) {
         lt_free(to);
-        lt_free(from);
         return err;
     }
-    *ret_path = entry->deleting ? from : to;
-    if (!entry->deleting) {
-        lt_free(from);
-    }
+    *ret_path = to;
     return 0;
 }
 
@@ -633,7 +635,8 @@ int log_dir_slots(struct log_dir *dir,
     size_t count = 0;
     if (slots != NULL) {
         for (struct log_slot *slot = store->slots; slot != NULL; slot = slot->hh.next) {
-            if (slot->dir == dir && (!ready_only || atomic_load(&slot->ready))) {
+            if (slot->dir == dir && slot->part != NULL &&
+                (!ready_only || atomic_load(&slot->ready))) {
                 (void)log_partition_ref(slot->part); /* returned by log_slots_release */
                 slots[count++] = slot;
             }

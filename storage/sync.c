@@ -32,7 +32,6 @@ static void begin_round(struct log_partition *part, struct round *round)
     round->new_file = part->new_file;
     part->new_file = false;
     part->dirty_told = false;
-    part->many_told = false;
     part->dirty_since_ms = -1;
     (void)pthread_mutex_unlock(&part->mutex);
 }
@@ -114,13 +113,12 @@ static int flush_locked(struct log_partition *part, uint64_t *ret_bytes, int64_t
 
 int log_partition_flush(struct log_partition *part, uint64_t *ret_bytes)
 {
-    int err = log_partition_ready(part);
+    uint64_t bytes = 0;
+    int64_t end;
+    int err = log_partition_lock_io(part);
     if (err != 0) {
         return err;
     }
-    uint64_t bytes = 0;
-    int64_t end;
-    (void)pthread_mutex_lock(&part->io_lock);
     err = flush_locked(part, &bytes, &end);
     (void)pthread_mutex_unlock(&part->io_lock);
     if (err == 0) {
@@ -205,11 +203,10 @@ int log_partition_checkpoint(struct log_partition *part, int64_t *ret_recovery_p
         *ret_recovery_point = log_partition_recovery_point(part);
         return 0;
     }
-    int err = log_partition_ready(part);
+    int err = log_partition_lock_io(part);
     if (err != 0) {
         return err;
     }
-    (void)pthread_mutex_lock(&part->io_lock);
     err = checkpoint_locked(part, ret_recovery_point);
     (void)pthread_mutex_unlock(&part->io_lock);
     return err;
@@ -238,9 +235,15 @@ static int seal_active(struct log_partition *part)
 
 int log_partition_close(struct log_partition *part, bool clean)
 {
-    if (!clean || atomic_load_explicit(&part->state, memory_order_acquire) != LOG_READY ||
-        atomic_load_explicit(&part->deleted, memory_order_relaxed)) {
+    if (!clean || atomic_load_explicit(&part->deleted, memory_order_relaxed)) {
         return 0; /* descriptors go with the last references */
+    }
+    int state = atomic_load_explicit(&part->state, memory_order_acquire);
+    if (state == LOG_OFFLINE || atomic_load_explicit(&part->failed, memory_order_acquire)) {
+        return LEAT_EFAILED; /* a clean marker would make the next start believe what is in its files */
+    }
+    if (state == LOG_NEW) {
+        return 0; /* as the last clean stop left it */
     }
     int64_t point;
     (void)pthread_mutex_lock(&part->io_lock);

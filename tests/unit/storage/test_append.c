@@ -172,6 +172,7 @@ START_TEST(larger_segments_take_effect)
     fx.config.durability = LOG_DURABILITY_MEMORY;
     log_fixture_open(&fx, true, 0);
     (void)log_fixture_append(&fx, 1, FIXTURE_NOW - 1000);
+    log_fixture_flush(&fx);
     ck_assert(log_partition_retention_plan(fx.part, true));
     ck_assert_int_eq(log_partition_retention_apply(fx.part), 0);
     ck_assert_uint_eq(segments(), 1);
@@ -271,10 +272,30 @@ START_TEST(memory_partitions_flush_as_configured)
     /* Both: whichever comes first, although the flusher was told of the first append already. */
     fx.config.flush_messages = 3;
     ck_assert_int_eq(log_partition_set_config(fx.part, &fx.config), 0);
+    ck_assert_int_eq(fx.dirty_count, 3); /* it may be due now */
     (void)log_fixture_append(&fx, 2, FIXTURE_NOW);
-    ck_assert_int_eq(fx.dirty_count, 3);
+    ck_assert_int_eq(fx.dirty_count, 4);
     ck_assert(log_partition_flush_due(fx.part, now, &due));
     (void)log_fixture_append(&fx, 2, FIXTURE_NOW);
+    ck_assert_int_eq(fx.dirty_count, 4);
+}
+END_TEST
+
+/* A topic that becomes durable is flushed at once, not when flush.ms would have been due. */
+START_TEST(change_to_durable_is_flushed)
+{
+    fx.config.durability = LOG_DURABILITY_MEMORY;
+    fx.config.flush_ms = 500;
+    log_fixture_open(&fx, true, 0);
+    (void)log_fixture_append(&fx, 1, FIXTURE_NOW);
+    ck_assert_int_eq(fx.dirty_count, 1);
+    fx.config.durability = LOG_DURABILITY_DISK;
+    ck_assert_int_eq(log_partition_set_config(fx.part, &fx.config), 0);
+    ck_assert_int_eq(fx.dirty_count, 2);
+    int64_t due;
+    ck_assert(log_partition_flush_due(fx.part, lt_clock_mono_ms(&fx.clock.clock), &due));
+    log_fixture_flush(&fx);
+    (void)log_fixture_append(&fx, 1, FIXTURE_NOW);
     ck_assert_int_eq(fx.dirty_count, 3);
 }
 END_TEST
@@ -321,6 +342,7 @@ int main(void)
     tcase_add_test(tc, unsynced_bytes_are_bounded);
     tcase_add_test(tc, refused_batches_use_no_budget);
     tcase_add_test(tc, memory_partitions_flush_as_configured);
+    tcase_add_test(tc, change_to_durable_is_flushed);
     tcase_add_test(tc, batches_carry_the_leader_epoch);
     suite_add_tcase(suite, tc);
     return test_main(suite);

@@ -196,6 +196,74 @@ START_TEST(full_disk_is_not_final)
 }
 END_TEST
 
+/* A disk that is full when a segment has to be sealed is no failure either: the indexes are written later. */
+START_TEST(full_disk_while_rolling_is_not_final)
+{
+    fx.env.ops = lt_file_faults_ops(faults);
+    log_fixture_open(&fx, true, 0);
+    log_fixture_append_many(&fx, 20, 5);
+    int64_t later = FIXTURE_NOW + fx.config.segment_ms + 1000;
+    struct fixture_batch what = {5, later, 1};
+    for (int i = 0; i < 2; i++) {
+        lt_file_faults_plan(
+            faults, &(struct lt_fault_plan){
+                        .kind = LT_FAULT_FAIL, .at = i, .errnum = ENOSPC, .only_call = "pwrite"});
+        ck_assert_int_eq(log_fixture_try_append(&fx, 100, &what), LEAT_ENOSPACE);
+        ck_assert(lt_file_faults_fired(faults));
+    }
+    lt_file_faults_plan(faults, &(struct lt_fault_plan){.kind = LT_FAULT_NONE, .at = -1});
+    ck_assert_ptr_null(log_partition_failure(fx.part));
+    ck_assert_int_eq(log_fixture_append(&fx, 5, later), 100);
+    log_fixture_flush(&fx);
+    log_fixture_check(&fx, 0, 105, 5000);
+    log_fixture_close(&fx, true);
+    log_fixture_open(&fx, true, 105);
+    ck_assert_int_eq(log_fixture_offsets(&fx).log_end, 105);
+    log_fixture_check(&fx, 0, 105, 5000);
+}
+END_TEST
+
+/* A memory partition whose log start was raised above what was on disk opens after a power cut. */
+START_TEST(log_start_is_never_ahead_of_the_disk)
+{
+    fx.env.ops = lt_file_faults_ops(faults);
+    fx.config.durability = LOG_DURABILITY_MEMORY;
+    log_fixture_open(&fx, true, 0);
+    log_fixture_append_many(&fx, 10, 5);
+    int64_t log_start;
+    ck_assert_int_eq(log_partition_raise_log_start(fx.part, 30, &log_start), 0);
+    lt_file_faults_cut(faults);
+    log_fixture_close(&fx, false);
+    fx.env.ops = lt_file_ops_real();
+    fx.open_log_start = log_start;
+    log_fixture_open(&fx, false, 0);
+    ck_assert_int_eq(log_fixture_offsets(&fx).log_start, 30);
+    ck_assert_int_ge(log_fixture_offsets(&fx).log_end, 30);
+}
+END_TEST
+
+/* The same for retention: what is not on disk is not old enough to go. */
+START_TEST(retention_stays_below_the_disk)
+{
+    fx.env.ops = lt_file_faults_ops(faults);
+    fx.config.durability = LOG_DURABILITY_MEMORY;
+    fx.config.segment_bytes = 4096;
+    fx.config.retention_bytes = 4096;
+    log_fixture_open(&fx, true, 0);
+    log_fixture_append_many(&fx, 20, 5);
+    bool some = log_partition_retention_plan(fx.part, true);
+    int64_t log_start = log_fixture_offsets(&fx).log_start;
+    lt_file_faults_cut(faults);
+    log_fixture_close(&fx, false);
+    fx.env.ops = lt_file_ops_real();
+    fx.open_log_start = some ? log_start : -1;
+    log_fixture_open(&fx, false, 0);
+    log_fixture_append_many(&fx, 20, 5);
+    log_fixture_flush(&fx);
+    ck_assert(log_partition_retention_plan(fx.part, true));
+}
+END_TEST
+
 /* Space found missing by pwrite is final: nothing more is written, and what was durable stays readable. */
 START_TEST(failed_write_is_final)
 {
@@ -377,6 +445,9 @@ int main(void)
     tcase_add_loop_test(tc, io_errors_lose_nothing_promised, 0, 2);
     tcase_add_test(tc, full_disk_is_not_final);
     tcase_add_test(tc, failed_write_is_final);
+    tcase_add_test(tc, full_disk_while_rolling_is_not_final);
+    tcase_add_test(tc, log_start_is_never_ahead_of_the_disk);
+    tcase_add_test(tc, retention_stays_below_the_disk);
     tcase_add_loop_test(tc, death_loses_nothing_promised, 0, 2);
     tcase_add_test(tc, check_catches_a_broken_promise);
     tcase_add_test(tc, recovery_can_be_started_again);

@@ -79,10 +79,11 @@ START_TEST(lookups_find_the_entry_below)
     ck_assert_int_eq(test_file_size(path), 5000 * 8);
     for (int round = 0; round < 3; round++) {
         struct log_offset_entry entry;
-        ck_assert(!log_offset_index_find(&index_, 1000, 1008, &entry));
+        ck_assert(!log_offset_index_find(&index_, 1000, 1008, UINT64_MAX, &entry));
         ck_assert(!log_offset_index_find_position(&index_, 1000, 49, &entry));
         for (int i = 0; i < 5000; i += 7) {
-            ck_assert(log_offset_index_find(&index_, 1000, 1000 + i * 10 + 9 + i % 10, &entry));
+            ck_assert(log_offset_index_find(&index_, 1000, 1000 + i * 10 + 9 + i % 10, UINT64_MAX,
+                                            &entry));
             ck_assert_int_eq(entry.offset, 1000 + i * 10 + 9);
             ck_assert_uint_eq(entry.position, (uint64_t)i * 100 + 50);
             ck_assert(log_offset_index_find_position(

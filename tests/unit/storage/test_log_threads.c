@@ -161,12 +161,73 @@ START_TEST(readers_and_writer_agree)
 }
 END_TEST
 
+/* Append one batch and flush it, again and again: never more than one batch of each thread waits for the disk. */
+static void *append_and_flush(void *arg)
+{
+    struct proto_batch_builder *builder = arg;
+    for (int i = 0; i < 3000; i++) {
+        struct proto_batch_options how;
+        proto_batch_options_init(&how);
+        uint8_t *bytes;
+        size_t size;
+        struct log_append_options options = {9, true};
+        struct log_append_result result;
+        int err = proto_batch_builder_finish(builder, &how, &bytes, &size);
+        err = err == 0 ? log_partition_append(fx.part, bytes, size, &options, &result, NULL) : err;
+        if (err != 0) {
+            complain("append beside others", err);
+            return NULL;
+        }
+        uint64_t flushed;
+        err = log_partition_flush(fx.part, &flushed);
+        if (err != 0) {
+            complain("flush", err);
+        }
+    }
+    return NULL;
+}
+
+static int no_fdatasync(const struct lt_file_ops *ops, int fd)
+{
+    (void)ops;
+    (void)fd;
+    return 0;
+}
+
+/* Nobody is told to wait while there is room: whoever was overtaken by others' appends and flushes least of all, since no
+ * later flush would wake him. */
+START_TEST(nobody_waits_without_need)
+{
+    struct lt_file_ops ops = *lt_file_ops_real();
+    ops.fdatasync = no_fdatasync; /* only the order of the steps matters here */
+    fx.env.ops = &ops;
+    fx.env.unsynced_bytes_max = 1000;
+    struct proto_batch_builder builders[4];
+    pthread_t threads[4];
+    for (int i = 0; i < 4; i++) {
+        struct proto_new_record record = {.timestamp = FIXTURE_NOW, .value = lt_slice("x", 1)};
+        proto_batch_builder_init(&builders[i]);
+        ck_assert_int_eq(proto_batch_builder_add(&builders[i], &record), 0);
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, append_and_flush, &builders[i]), 0);
+    }
+    for (int i = 0; i < 4; i++) {
+        ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+        proto_batch_builder_release(&builders[i]);
+    }
+    ck_assert_int_eq(failures, 0);
+    ck_assert_int_eq(log_fixture_offsets(&fx).log_end, 12000);
+    log_partition_unref(fx.part);
+    fx.part = NULL;
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("log_threads");
     TCase *tc = tcase_create("threads");
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, readers_and_writer_agree);
+    tcase_add_test(tc, nobody_waits_without_need);
     suite_add_tcase(suite, tc);
     return test_main(suite);
 }

@@ -173,6 +173,41 @@ START_TEST(append_time_is_the_batchs)
 }
 END_TEST
 
+/* The largest timestamp that there can be. */
+START_TEST(last_of_all_times_is_found)
+{
+    random_state = 5;
+    log_fixture_open(&fx, true, 0);
+    fill(600);
+    static const int64_t order[] = {5, INT64_MAX, 7, INT64_MAX, 9};
+    for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+        struct fixture_batch what = {1, order[i], 0};
+        ck_assert_int_eq(log_fixture_try_append(&fx, end, &what), 0);
+        times[end++] = order[i];
+    }
+    check_all(0, end);
+    int64_t log_start;
+    ck_assert_int_eq(log_partition_raise_log_start(fx.part, end - 3, &log_start), 0);
+    check_all(end - 3, end);
+}
+END_TEST
+
+/* A batch that its codec makes ten thousand times smaller is opened too. */
+START_TEST(dense_batches_are_searched)
+{
+    fx.codec = PROTO_CODEC_ZSTD;
+    fx.value_size = (size_t)3 << 20;
+    log_fixture_open(&fx, true, 0);
+    for (int i = 0; i < 3; i++) {
+        struct fixture_batch what = {2, 1000 + i * 10, 5};
+        ck_assert_int_eq(log_fixture_try_append(&fx, end, &what), 0);
+        times[end++] = what.timestamp;
+        times[end++] = what.timestamp + 5;
+    }
+    check_all(0, end);
+}
+END_TEST
+
 /* An empty log has no times. */
 START_TEST(empty_log_has_no_times)
 {
@@ -220,6 +255,8 @@ int main(void)
     tcase_add_loop_test(tc, answers_are_the_models, 0, 3);
     tcase_add_test(tc, isolation_bounds_the_answer);
     tcase_add_test(tc, append_time_is_the_batchs);
+    tcase_add_test(tc, last_of_all_times_is_found);
+    tcase_add_test(tc, dense_batches_are_searched);
     tcase_add_test(tc, empty_log_has_no_times);
     tcase_add_test(tc, readable_is_what_reads_give);
     suite_add_tcase(suite, tc);

@@ -117,6 +117,98 @@ START_TEST(rotten_middle_is_not_cut)
 }
 END_TEST
 
+/* Segments wholly below log start are on their way out: damage there, or one that went already, hurts nobody. */
+START_TEST(what_was_deleted_may_be_damaged)
+{
+    fx.config.segment_bytes = 4096;
+    (void)killed_log(30);
+    int64_t second = 0;
+    int64_t third = 0;
+    for (int64_t base = 1; third == 0; base++) {
+        if (access(log_fixture_file(&fx, base, ".log"), F_OK) == 0) {
+            third = second == 0 ? 0 : base;
+            second = second == 0 ? base : second;
+        }
+    }
+    log_fixture_flip(log_fixture_file(&fx, 0, ".log"), 100);
+    expect_offline(0, "damaged at byte 0");
+    fx.open_log_start = third;
+    log_fixture_open(&fx, false, 0);
+    log_fixture_check(&fx, third, 150, 10000);
+    log_fixture_close(&fx, false);
+    ck_assert_int_eq(unlink(log_fixture_file(&fx, second, ".log")), 0);
+    log_fixture_open(&fx, false, 0);
+    log_fixture_check(&fx, third, 150, 10000);
+    log_fixture_close(&fx, false);
+    ck_assert_int_eq(unlink(test_dir_path(&fx.dir, "orders-0/leader-epoch-checkpoint")), 0);
+    log_fixture_open(&fx, false, 0);
+    log_fixture_check(&fx, third, 150, 10000);
+}
+END_TEST
+
+static int dir_syncs; /* of the partition's directory */
+
+static int count_fsync_dir(const struct lt_file_ops *ops, const char *path)
+{
+    size_t size = strlen(path);
+    dir_syncs += size > 9 && strcmp(path + size - 9, "/orders-0") == 0;
+    return lt_file_ops_real()->fsync_dir(ops, path);
+}
+
+/* The killed process may have made a segment whose name is not on disk: it gets there before the log is served. */
+START_TEST(names_are_on_disk_before_the_log_is_served)
+{
+    fx.config.segment_bytes = 4096;
+    (void)killed_log(30);
+    log_fixture_open(&fx, false,
+                     0); /* cuts the reserved space, so that the next one has nothing to cut */
+    log_fixture_close(&fx, false);
+    struct lt_file_ops counting = *lt_file_ops_real();
+    counting.fsync_dir = count_fsync_dir;
+    fx.env.ops = &counting;
+    struct log_open_options options = {.env = &fx.env,
+                                       .root = fx.dir.path,
+                                       .topic = "orders",
+                                       .topic_id = {1, 2, 3},
+                                       .log_start = -1,
+                                       .config = &fx.config};
+    ck_assert_int_eq(log_partition_new(&options, &fx.part), 0);
+    dir_syncs = 0;
+    ck_assert_int_eq(log_partition_load(fx.part, NULL), 0);
+    ck_assert_int_eq(log_fixture_offsets(&fx).high_watermark, 150);
+    ck_assert_int_ge(dir_syncs, 1);
+    log_partition_unref(fx.part);
+    fx.part = NULL;
+}
+END_TEST
+
+/* A directory that belongs to another topic is not served, whatever the marker says. */
+START_TEST(directory_of_another_topic_is_refused)
+{
+    (void)killed_log(3);
+    struct log_open_options options = {.env = &fx.env,
+                                       .root = fx.dir.path,
+                                       .topic = "orders",
+                                       .topic_id = {9, 9, 9},
+                                       .clean = _i == 1,
+                                       .log_start = -1,
+                                       .config = &fx.config};
+    ck_assert_int_eq(log_partition_new(&options, &fx.part), 0);
+    ck_assert_int_eq(log_partition_load(fx.part, NULL), LEAT_EMISMATCH);
+    ck_assert_ptr_nonnull(log_partition_failure(fx.part));
+}
+END_TEST
+
+/* A partition that could not be loaded was not closed cleanly: the next start has to look at it again. */
+START_TEST(unreadable_partition_is_no_clean_stop)
+{
+    uint64_t size = killed_log(3);
+    log_fixture_flip(log_fixture_file(&fx, 0, ".log"), size / 3 + 100);
+    ck_assert_int_eq(log_fixture_try_open(&fx, false, 0), LEAT_ECORRUPT);
+    ck_assert_int_eq(log_partition_close(fx.part, true), LEAT_EFAILED);
+}
+END_TEST
+
 /* Damage in a sealed segment is found behind later segments too. */
 START_TEST(rotten_sealed_segment_is_not_cut)
 {
@@ -456,6 +548,10 @@ int main(void)
     tcase_add_loop_test(tc, torn_tail_is_cut, 0, 10);
     tcase_add_test(tc, torn_below_the_recovery_point_is_damage);
     tcase_add_loop_test(tc, rotten_middle_is_not_cut, 0, 5);
+    tcase_add_test(tc, what_was_deleted_may_be_damaged);
+    tcase_add_test(tc, names_are_on_disk_before_the_log_is_served);
+    tcase_add_loop_test(tc, directory_of_another_topic_is_refused, 0, 2);
+    tcase_add_test(tc, unreadable_partition_is_no_clean_stop);
     tcase_add_test(tc, rotten_sealed_segment_is_not_cut);
     tcase_add_test(tc, pages_out_of_order_are_moved_away);
     tcase_add_test(tc, much_behind_zeros_is_damage);

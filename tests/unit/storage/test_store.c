@@ -1,6 +1,7 @@
 /* A whole store on real files: start and stop, group commit, what a failure touches, deletion, hints, the disk reserve. */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -123,6 +124,29 @@ START_TEST(unclean_stop_and_start)
     ck_assert(!log_store_clean(ts.store));
     ck_assert(log_partition_needs_epoch(ts.parts[0]));
     test_assert_values(ts.parts[0], LOG_READ_COMMITTED, "a0 a1 a2 ");
+}
+END_TEST
+
+/* A partition that cannot be read keeps the marker away: the next start must not trust its files. */
+START_TEST(damaged_partition_is_no_clean_stop)
+{
+    test_store_up(&ts, 2);
+    append(0, "a", 3);
+    append(0, "b", 3);
+    append(1, "c", 1);
+    ck_assert(test_store_wait_durable(&ts, ts.parts[0], 6));
+    ck_assert_int_eq(test_store_down(&ts, false), 0);
+    int fd = open(in_data("t-0/00000000000000000000.log"), O_WRONLY | O_CLOEXEC);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(pwrite(fd, "x", 1, 70), 1);
+    ck_assert_int_eq(close(fd), 0);
+    test_store_up(&ts, 2);
+    ck_assert_ptr_nonnull(log_partition_failure(ts.parts[0]));
+    ck_assert_int_eq(test_store_down(&ts, true), LEAT_EFAILED);
+    ck_assert(!exists(".kafka_cleanshutdown"));
+    test_store_up(&ts, 2);
+    ck_assert_ptr_nonnull(log_partition_failure(ts.parts[0]));
+    test_assert_values(ts.parts[1], LOG_READ_COMMITTED, "c0 ");
 }
 END_TEST
 
@@ -592,6 +616,57 @@ START_TEST(removed_partition_goes_in_two_steps)
 }
 END_TEST
 
+/* Also a topic with the longest name that Kafka allows. */
+START_TEST(longest_name_can_be_removed)
+{
+    test_store_up(&ts, 0);
+    ts.config.file_delete_delay_ms = 0;
+    char topic[250];
+    memset(topic, 't', 249);
+    topic[249] = '\0';
+    struct log_partition *part;
+    ck_assert_int_eq(test_store_add(&ts, topic, 7, &part), 0);
+    ck_assert_int_eq(test_append(part, "a", 1, NULL), 0);
+    ck_assert_int_eq(log_store_remove(ts.store, part, on_gone, NULL), 0);
+    log_partition_unref(part);
+    ck_assert_int_eq(count_names("-7"), 0);
+    log_store_tick(ts.store);
+    ck_assert_int_eq(atomic_load(&gone_count), 1);
+    ck_assert_int_eq(count_names("-delete"), 0);
+}
+END_TEST
+
+static void *add_and_remove(void *arg)
+{
+    atomic_bool *stop = arg;
+    while (!atomic_load(stop)) {
+        struct log_partition *part;
+        ck_assert_int_eq(test_store_add(&ts, "u", 0, &part), 0);
+        ck_assert_int_eq(log_store_remove(ts.store, part, NULL, NULL), 0);
+        log_partition_unref(part);
+    }
+    return NULL;
+}
+
+/* Checkpoints are written while partitions come and go. */
+START_TEST(checkpoints_beside_changes)
+{
+    test_store_up(&ts, 1);
+    append(0, "a", 100);
+    ck_assert(test_store_wait_durable(&ts, ts.parts[0], 100));
+    atomic_bool stop = false;
+    pthread_t thread;
+    ck_assert_int_eq(pthread_create(&thread, NULL, add_and_remove, &stop), 0);
+    for (int i = 1; i <= 60; i++) {
+        int64_t log_start;
+        ck_assert_int_eq(log_partition_delete_records(ts.parts[0], i, &log_start), 0);
+        ck_assert_int_eq(log_start, i);
+    }
+    atomic_store(&stop, true);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+}
+END_TEST
+
 /* A topic of the same name is not measured by the checkpoint of the old one, even after a crash. */
 START_TEST(new_topic_of_the_same_name_recovers)
 {
@@ -793,6 +868,7 @@ int main(void)
     tcase_add_test(tcase, identity_stays);
     tcase_add_test(tcase, clean_stop_and_start);
     tcase_add_test(tcase, unclean_stop_and_start);
+    tcase_add_test(tcase, damaged_partition_is_no_clean_stop);
     tcase_add_test(tcase, start_given_up_leaves_the_marker);
     tcase_add_test(tcase, open_survives_every_failed_call);
     tcase_add_test(tcase, open_survives_every_failed_allocation);
@@ -815,6 +891,8 @@ int main(void)
     tcase_add_test(tcase, clock_jump_deletes_nothing);
     tcase = add_case(suite, "deletion");
     tcase_add_test(tcase, removed_partition_goes_in_two_steps);
+    tcase_add_test(tcase, longest_name_can_be_removed);
+    tcase_add_test(tcase, checkpoints_beside_changes);
     tcase_add_test(tcase, new_topic_of_the_same_name_recovers);
     tcase_add_loop_test(tcase, deletion_survives_a_crash, 0,
                         (int)(sizeof(delete_points) / sizeof(delete_points[0])));
