@@ -49,6 +49,7 @@ static error_t parse(int key, char *arg, struct argp_state *state);
 static int run(const struct arguments *arguments);
 static int
 serve(struct srv_server *server, struct srv_config *config, int ready_fd, const sigset_t *signals);
+static void stop_by_signal(void);
 static void say_ready(const struct srv_server *server, const struct srv_config *config, int fd);
 static void setup_process(sigset_t *ret_signals);
 static void tell_notes(const struct srv_config *config);
@@ -175,7 +176,10 @@ static int run(const struct arguments *arguments)
     sigset_t signals;
     setup_process(&signals);
     struct srv_server_options server_options = {
-        .config = config, .ops = lt_file_ops_real(), .clock = lt_clock_real()};
+        .config = config,
+        .ops = lt_file_ops_real(),
+        .clock = lt_clock_real(),
+        .data_gone = stop_by_signal};
     if (srv_server_start(&server_options, &server, &error) != 0) {
         lt_diag(LT_ERROR, "server", "start_failed", lt_error_message(error));
     } else {
@@ -185,6 +189,12 @@ static int run(const struct arguments *arguments)
     srv_config_free(config);
     lt_diag_flush();
     return status;
+}
+
+/* The clean stop will not succeed then, and so the exit code is 1. */
+static void stop_by_signal(void)
+{
+    (void)kill(getpid(), SIGTERM); /* to ourselves: cannot fail */
 }
 
 /* Until a signal says stop. */

@@ -299,13 +299,16 @@ static void disks(struct text *text)
 {
     struct log_store *store = text->server->store;
     const char *const names[] = {"leat_disk_free_bytes", "leat_disk_total_bytes",
-                                 "leat_disk_offline"};
+                                 "leat_disk_offline", "leat_disk_full",
+                                 "leat_retention_by_time_paused"};
     const char *const helps[] = {
         "Free bytes on the file system of a data directory.",
         "Size of the file system of a data directory.",
         "1 when a data directory failed.",
+        "1 while appends are refused because the disk is full.",
+        "1 while nothing is deleted by time because the wall clock jumped.",
     };
-    for (size_t k = 0; k < 3; k++) {
+    for (size_t k = 0; k < 5; k++) {
         if (!family(text, names[k], "gauge", helps[k])) {
             continue;
         }
@@ -319,7 +322,9 @@ static void disks(struct text *text)
             line(text, "", labels,
                  k == 0   ? (double)info.usable_bytes
                  : k == 1 ? (double)info.total_bytes
-                          : (double)info.offline);
+                 : k == 2 ? (double)info.offline
+                 : k == 3 ? (double)info.full
+                          : (double)info.time_paused);
         }
     }
 }

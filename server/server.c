@@ -167,6 +167,7 @@ static int open_store(struct srv_server *server, struct leat_error **reterr)
     options.retention_check_interval_ms = settings->retention_check_interval_ms;
     options.listener = (struct log_listener){on_moved, on_round, server};
     options.event = on_event;
+    options.event_arg = server;
     int err = log_store_open(&options, &server->store, reterr);
     lt_free(list);
     return err;
@@ -336,8 +337,25 @@ static void on_round(void *arg)
         arg; /* each move has woken its loops already: who waits for the first file need not wait for the last */
 }
 
+static bool all_offline(struct srv_server *server)
+{
+    for (size_t i = 0; i < log_store_dir_count(server->store); i++) {
+        struct log_dir_info info;
+        log_store_dir_info(server->store, i, &info);
+        if (!info.offline) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void on_event(enum lt_diag_level level, const char *event, const char *text, void *arg)
 {
-    (void)arg;
+    struct srv_server *server = arg;
     lt_diag(level, "store", event, text);
+    if (strcmp(event, "directory_offline") == 0 && server->options.data_gone != NULL &&
+        all_offline(server)) {
+        lt_diag(LT_ERROR, "server", "data_gone", "no data directory is left; the server stops");
+        server->options.data_gone();
+    }
 }

@@ -51,7 +51,6 @@ struct log_background {
     int64_t next_space_ms;
     int64_t wall_start_ms; /* both clocks when the store was opened */
     int64_t mono_start_ms;
-    bool wall_doubted;
 };
 
 /* What one round does. */
@@ -379,7 +378,8 @@ static bool wall_trusted(struct log_background *background)
                        (lt_clock_mono_ms(clock) - background->mono_start_ms);
     bool jumped = drift_ms > WALL_DRIFT_MAX_MS || drift_ms < -WALL_DRIFT_MAX_MS;
     bool behind = wall_ms < atomic_load(&dir->checkpoint_wall_ms);
-    if ((jumped || behind) && !background->wall_doubted) {
+    bool doubted = jumped || behind;
+    if (doubted && !atomic_exchange(&dir->wall_doubted, true)) {
         log_store_event(dir->store, LT_WARN, "clock_jumped",
                         "%s: the wall clock %s; nothing is deleted by time until that ends or the "
                         "server is restarted",
@@ -387,8 +387,8 @@ static bool wall_trusted(struct log_background *background)
                         jumped ? "moved more than an hour against the monotonic clock"
                                : "stands before the time of the last checkpoint");
     }
-    background->wall_doubted = jumped || behind;
-    return !background->wall_doubted;
+    atomic_store(&dir->wall_doubted, doubted);
+    return !doubted;
 }
 
 static void retention(struct log_background *background)

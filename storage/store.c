@@ -384,40 +384,53 @@ static int write_checkpoint(struct log_dir *dir,
         (void)lt_error_set(reterr, err, "%s: %s", dir->disk.path, lt_err_text(err));
     } else {
         err = log_checkpoint_write(dir->store->options.ops, path, &checkpoint, reterr);
-        if (err == 0) {
-            atomic_store(&dir->checkpoint_wall_ms, lt_clock_wall_ms(dir->store->options.clock));
-        } else if (err != LEAT_ENOSPACE && err != LEAT_ENOMEM) {
-            log_dir_fail(dir, reterr == NULL ? path : lt_error_message(*reterr));
-        } else if (err == LEAT_ENOSPACE) {
-            log_disk_space_note_low(dir->space);
-        }
     }
     log_checkpoint_release(&checkpoint);
     lt_free(path);
     return err;
 }
 
+/* With the checkpoint mutex given back: a full disk passes, short memory too, anything else is the directory's end. */
+static int
+judge_write(struct log_dir *dir, int err, struct leat_error *error, struct leat_error **reterr)
+{
+    if (err == 0) {
+        atomic_store(&dir->checkpoint_wall_ms, lt_clock_wall_ms(dir->store->options.clock));
+        return 0;
+    }
+    if (err == LEAT_ENOSPACE) {
+        log_disk_space_note_low(dir->space);
+    } else if (err != LEAT_ENOMEM) {
+        log_dir_fail(dir, lt_error_message(error));
+    }
+    (void)lt_error_set(reterr, err, "%s", lt_error_message(error));
+    lt_error_free(error);
+    return err;
+}
+
 int log_dir_write_recovery_points(struct log_dir *dir, struct leat_error **reterr)
 {
+    struct leat_error *error = NULL;
     (void)pthread_mutex_lock(&dir->checkpoint_mutex);
     atomic_store(&dir->stale,
                  false); /* whoever makes it stale from now on does so after what is read here */
     int err = write_checkpoint(dir, RECOVERY_POINT_NAME, &dir->recovery_points,
-                               log_partition_recovery_point, reterr);
+                               log_partition_recovery_point, &error);
     if (err < 0) {
         atomic_store(&dir->stale, true);
     }
     (void)pthread_mutex_unlock(&dir->checkpoint_mutex);
-    return err;
+    return judge_write(dir, err, error, reterr);
 }
 
 int log_dir_write_log_starts(struct log_dir *dir, struct leat_error **reterr)
 {
+    struct leat_error *error = NULL;
     (void)pthread_mutex_lock(&dir->checkpoint_mutex);
     int err =
-        write_checkpoint(dir, LOG_START_NAME, &dir->log_starts, log_partition_log_start, reterr);
+        write_checkpoint(dir, LOG_START_NAME, &dir->log_starts, log_partition_log_start, &error);
     (void)pthread_mutex_unlock(&dir->checkpoint_mutex);
-    return err;
+    return judge_write(dir, err, error, reterr);
 }
 
 void log_dir_fail(struct log_dir *dir, const char *why)
@@ -471,7 +484,10 @@ void log_store_dir_info(struct log_store *store, size_t index, struct log_dir_in
 {
     LT_ASSERT(index < store->dir_count);
     struct log_dir *dir = &store->dirs[index];
-    *ret = (struct log_dir_info){.path = dir->disk.path, .offline = atomic_load(&dir->offline)};
+    *ret = (struct log_dir_info){.path = dir->disk.path,
+                                 .offline = atomic_load(&dir->offline),
+                                 .full = log_disk_space_low(dir->space),
+                                 .time_paused = atomic_load(&dir->wall_doubted)};
     struct statvfs info;
     if (statvfs(dir->disk.path, &info) == 0) {
         ret->total_bytes = (uint64_t)info.f_blocks * info.f_frsize;

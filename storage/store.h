@@ -129,7 +129,9 @@ struct log_dir_info {
     const char *path;
     uint64_t total_bytes, usable_bytes; /* of the file system */
     size_t partition_count;
-    bool offline;
+    bool offline;     /* its own files failed */
+    bool full;        /* appends are refused until there is space */
+    bool time_paused; /* nothing is deleted by time: the wall clock jumped */
 };
 size_t log_store_dir_count(const struct log_store *store);
 void log_store_dir_info(struct log_store *store, size_t dir, struct log_dir_info *ret);

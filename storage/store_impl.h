@@ -56,6 +56,7 @@ struct log_dir {
     pthread_mutex_t checkpoint_mutex;
     atomic_bool stale; /* the checkpoint files name a partition that is gone */
     atomic_bool offline;
+    atomic_bool wall_doubted;       /* nothing is deleted by time */
     atomic_bool close_failed;       /* a partition could not be closed: no clean marker */
     size_t stray_count;             /* main thread */
     _Atomic uint64_t flushed_bytes; /* since the last checkpoint */

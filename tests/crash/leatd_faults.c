@@ -1,9 +1,11 @@
-/* leatd_faults.c: a leatd whose power fails, and which may be told to break its promise first.
+/* leatd_faults.c: a leatd whose power or whose disk fails, and which may be told to break its promise first.
  *
  *   leatd_faults --data DIR --ready-fd N --set KEY=VALUE ...
  *
  * FAULT_CUT_AT=N in the environment: at the N-th file call that changes something, counted from the moment it answers,
  * all that no fdatasync has covered is taken back and the process ends (exit code LT_FAULT_EXIT).
+ * FAULT_CALL=NAME, FAULT_ERRNO=N: on SIGUSR1 every call of that name (base/file_faults.h) begins to fail; on SIGUSR2 that
+ * ends. FAULT_ONCE=1: only the first one fails.
  * FAULT_EARLY_ACKS=1: acks=all is answered at append instead of after the flush. Tests only. */
 #include <pthread.h>
 #include <signal.h>
@@ -54,6 +56,32 @@ static bool say_ready(const struct srv_server *server, int fd)
     return close(fd) == 0 && said;
 }
 
+static void stop_by_signal(void)
+{
+    (void)kill(getpid(), SIGTERM); /* to ourselves: cannot fail */
+}
+
+/* Until SIGTERM: faults on and off. */
+static bool wait_for_end(struct lt_file_faults *faults, const sigset_t *signals)
+{
+    struct lt_fault_plan plan = {.kind = LT_FAULT_FAIL,
+                                 .sticky = getenv("FAULT_ONCE") == NULL,
+                                 .only_call = getenv("FAULT_CALL")};
+    const char *errnum = getenv("FAULT_ERRNO");
+    plan.errnum = errnum == NULL ? 0 : (int)strtol(errnum, NULL, 10);
+    for (;;) {
+        int number = 0;
+        if (sigwait(signals, &number) != 0) {
+            return false;
+        }
+        if (number == SIGTERM) {
+            return true;
+        }
+        lt_file_faults_plan(
+            faults, number == SIGUSR1 ? &plan : &(struct lt_fault_plan){.kind = LT_FAULT_NONE});
+    }
+}
+
 static int serve(struct arguments *arguments, const sigset_t *signals)
 {
     const char *cut_at = getenv("FAULT_CUT_AT");
@@ -69,6 +97,7 @@ static int serve(struct arguments *arguments, const sigset_t *signals)
         struct srv_server_options options = {.config = config,
                                              .ops = lt_file_faults_ops(faults),
                                              .clock = lt_clock_real(),
+                                             .data_gone = stop_by_signal,
                                              .ack_before_flush =
                                                  getenv("FAULT_EARLY_ACKS") != NULL};
         err = srv_server_start(&options, &server, &error);
@@ -81,8 +110,7 @@ static int serve(struct arguments *arguments, const sigset_t *signals)
         lt_file_faults_plan(
             faults, &(struct lt_fault_plan){.kind = LT_FAULT_CUT, .at = strtoll(cut_at, NULL, 10)});
     }
-    int number = 0;
-    if (!say_ready(server, arguments->ready_fd) || sigwait(signals, &number) != 0) {
+    if (!say_ready(server, arguments->ready_fd) || !wait_for_end(faults, signals)) {
         return 1;
     }
     err = srv_server_stop(server, &error);
@@ -101,6 +129,8 @@ int main(int argc, char **argv)
     }
     (void)sigemptyset(&signals);
     (void)sigaddset(&signals, SIGTERM);
+    (void)sigaddset(&signals, SIGUSR1);
+    (void)sigaddset(&signals, SIGUSR2);
     (void)pthread_sigmask(SIG_BLOCK, &signals, NULL); /* inherited by all threads */
     (void)signal(SIGPIPE, SIG_IGN);
     lt_diag_setup(LT_ERROR, LT_DIAG_AUTO, 2);
