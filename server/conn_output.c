@@ -264,13 +264,13 @@ void srv_conn_output_send(struct srv_conn *conn)
         cork(conn, 1);
     }
     while (evbuffer_get_length(conn->output) > 0 && left > 0) {
+        errno = 0; /* 0 bytes by sendfile: the socket is full, or the file is shorter than it was */
         int sent = evbuffer_write_atmost(conn->output, conn->fd, (ev_ssize_t)left);
-        if (sent < 0 && (errno == EAGAIN || errno == EINTR)) {
+        if (sent <= 0 && (errno == EAGAIN || errno == EINTR)) {
             break;
         }
         if (sent <= 0) {
-            srv_conn_close(
-                conn); /* the peer is gone; or a file is shorter than it was: never serve less than was said */
+            srv_conn_close(conn); /* the peer is gone, or less than was promised could be sent */
             return;
         }
         left -= sent;
