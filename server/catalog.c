@@ -5,7 +5,7 @@
  *
  * Deletion: topic/<name> goes and deleted/<id> comes in one transaction. Here the topic leaves the registry, its
  * directories are renamed, and when the last one has left the disk deleted/<id> and the epochs are erased. */
-#include "server/catalog.h"
+#include "server/catalog_impl.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -21,54 +21,6 @@
 #include "server/topics.h"
 #include "storage/store.h"
 
-#define COMMIT_TIMEOUT_MS 30000
-
-/* A leader epoch above 0. */
-struct epoch {
-    struct {
-        struct proto_uuid id;
-        int32_t partition;
-    } key;
-    int32_t leader_epoch;
-    int64_t rev;
-    UT_hash_handle hh;
-};
-
-/* A deleted topic whose directories are still there. */
-struct deletion {
-    struct srv_catalog *catalog;
-    struct proto_uuid id;
-    int64_t rev;  /* of deleted/<id> */
-    int32_t left; /* directories to go; under the mutex */
-    bool named;   /* in the present snapshot */
-    struct deletion *next;
-};
-
-struct failure {
-    char *topic;
-    struct leat_error *why;
-    struct failure *next;
-};
-
-struct srv_catalog {
-    struct srv_server *server;
-    pthread_mutex_t mutex; /* guards ready, closing, err, why, epochs, and the deletions */
-    pthread_cond_t changed;
-    pthread_mutex_t push_mutex; /* settings are read and handed on by one thread at a time: the last push is the newest */
-    bool ready;
-    bool closing;
-    bool loading; /* in a snapshot */
-    int err;      /* why opening failed */
-    struct leat_error *why;
-    int64_t rev; /* of the feed; metadata thread */
-    struct epoch *epochs;
-    struct deletion *deletions;
-    struct failure *failures;
-    struct srv_catalog_wait *waits;
-    char **seen; /* topics of the present snapshot */
-    size_t seen_count, seen_capacity;
-};
-
 static void feed_reset(int64_t snapshot_rev, int why, void *arg);
 static void feed_entry(const struct meta_kv *kv, void *arg);
 static void feed_ready(int64_t snapshot_rev, void *arg);
@@ -80,7 +32,7 @@ static void feed_change(int64_t rev,
                         void *arg);
 static void feed_down(int err, void *arg);
 
-static const struct meta_feed_ops feed_ops = {
+const struct meta_feed_ops srv_catalog_feed_ops = {
     .reset = feed_reset,
     .entry = feed_entry,
     .ready = feed_ready,
@@ -91,7 +43,6 @@ static const struct meta_feed_ops feed_ops = {
 static void directory_gone(void *arg);
 static struct deletion *deletion_add(struct srv_catalog *catalog, const struct proto_uuid *id);
 static void hold(struct deletion *deletion);
-static void deletion_erase(struct srv_catalog *catalog, const struct deletion *deletion);
 
 /* ---- small parts ---- */
 
@@ -200,9 +151,8 @@ static void apply_config(struct srv_catalog *catalog,
 
 /* ---- epochs ---- */
 
-/* The metadata thread alone changes the table: it may look without the mutex. */
-static struct epoch *
-find_epoch(struct srv_catalog *catalog, const struct proto_uuid *id, int32_t partition)
+struct epoch *
+srv_catalog_epoch(struct srv_catalog *catalog, const struct proto_uuid *id, int32_t partition)
 {
     struct epoch want;
     memset(&want, 0, sizeof(want));
@@ -227,7 +177,7 @@ static bool epoch_key(const char *text, struct proto_uuid *ret_id, int32_t *ret_
 /* Under the mutex. */
 static void drop_epoch(struct srv_catalog *catalog, const struct proto_uuid *id, int32_t partition)
 {
-    struct epoch *epoch = find_epoch(catalog, id, partition);
+    struct epoch *epoch = srv_catalog_epoch(catalog, id, partition);
     if (epoch != NULL) {
         HASH_DEL(catalog->epochs, epoch);
         lt_free(epoch);
@@ -241,7 +191,7 @@ static int set_epoch(struct srv_catalog *catalog,
                      int32_t leader_epoch,
                      int64_t rev)
 {
-    struct epoch *epoch = find_epoch(catalog, id, partition);
+    struct epoch *epoch = srv_catalog_epoch(catalog, id, partition);
     if (epoch == NULL) {
         epoch = lt_calloc(1, sizeof(*epoch));
         if (epoch == NULL) {
@@ -321,7 +271,7 @@ static int add_logs(struct srv_catalog *catalog,
     int err = 0;
     int32_t made = 0;
     while (err == 0 && first + made < count) {
-        struct epoch *epoch = find_epoch(catalog, id, first + made);
+        struct epoch *epoch = srv_catalog_epoch(catalog, id, first + made);
         struct log_partition_options options = {
             .topic = topic,
             .partition = first + made,
@@ -426,7 +376,7 @@ static void directory_gone(void *arg)
     (void)pthread_mutex_lock(&catalog->mutex);
     bool last = --deletion->left == 0;
     if (last && !catalog->closing) {
-        deletion_erase(catalog, deletion);
+        srv_catalog_erase(catalog, deletion);
     }
     (void)pthread_mutex_unlock(&catalog->mutex);
 }
@@ -520,7 +470,7 @@ static void apply_deleted(struct srv_catalog *catalog,
         struct srv_topic *topic = srv_topics_by_id(catalog->server->topics, &id);
         (void)pthread_mutex_lock(&catalog->mutex);
         if (topic == NULL && deletion->left == 0) {
-            deletion_erase(catalog, deletion);
+            srv_catalog_erase(catalog, deletion);
         }
         (void)pthread_mutex_unlock(&catalog->mutex);
         srv_topic_unref(topic);
@@ -559,11 +509,11 @@ static int erase_keys(struct srv_catalog *catalog,
     }
     struct meta_compare compare = {.kind = META_MODIFIED_AT, .key = keys[0], .rev = first_rev};
     struct meta_txn txn = {&compare, 1, writes, count};
-    return meta_store_commit(catalog->server->meta, &txn, COMMIT_TIMEOUT_MS, erased, NULL);
+    return meta_store_commit(catalog->server->meta, &txn, CATALOG_COMMIT_TIMEOUT_MS, erased, NULL);
 }
 
 /* Erase the epochs of the topic, then deleted/<id>. Under the mutex; the store copies. */
-static void deletion_erase(struct srv_catalog *catalog, const struct deletion *deletion)
+void srv_catalog_erase(struct srv_catalog *catalog, const struct deletion *deletion)
 {
     struct lt_arena arena;
     struct lt_slice keys[META_TXN_WRITES_MAX];
@@ -768,256 +718,4 @@ static void feed_down(int err, void *arg)
     }
     (void)pthread_mutex_unlock(&catalog->mutex);
     lt_diag(LT_ERROR, "meta", "feed_down", lt_err_text(err));
-}
-
-/* ---- start and end ---- */
-
-struct sync_commit {
-    pthread_mutex_t mutex;
-    pthread_cond_t done_cond;
-    bool done;
-    int err;
-};
-
-static void sync_done(int err, int64_t rev, const struct meta_kv *current, size_t count, void *arg)
-{
-    (void)rev;
-    (void)current;
-    (void)count;
-    struct sync_commit *sync = arg;
-    (void)pthread_mutex_lock(&sync->mutex);
-    sync->err = err;
-    sync->done = true;
-    (void)pthread_cond_signal(&sync->done_cond);
-    (void)pthread_mutex_unlock(&sync->mutex);
-}
-
-int srv_catalog_commit(struct srv_server *server, const struct meta_txn *txn)
-{
-    struct sync_commit sync = {.done = false};
-    (void)pthread_mutex_init(&sync.mutex, NULL); /* default attributes: cannot fail */
-    (void)pthread_cond_init(&sync.done_cond, NULL);
-    int err = meta_store_commit(server->meta, txn, COMMIT_TIMEOUT_MS, sync_done, &sync);
-    if (err == 0) {
-        (void)pthread_mutex_lock(&sync.mutex);
-        while (!sync.done) {
-            (void)pthread_cond_wait(&sync.done_cond, &sync.mutex);
-        }
-        err = sync.err;
-        (void)pthread_mutex_unlock(&sync.mutex);
-    }
-    (void)pthread_cond_destroy(&sync.done_cond);
-    (void)pthread_mutex_destroy(&sync.mutex);
-    return err;
-}
-
-/* The store belongs to this cluster; a new store is told so. */
-static int check_cluster(struct srv_server *server, struct leat_error **reterr)
-{
-    const char *cluster_id = log_store_cluster_id(server->store);
-    struct lt_arena arena;
-    lt_arena_init(&arena, 0);
-    struct proto_cluster_meta cluster = {
-        .cluster_id = lt_slice_text(cluster_id),
-        .format_version = 1,
-        .created_ms = lt_clock_wall_ms(server->options.clock),
-    };
-    struct lt_slice key = lt_slice_text("cluster");
-    struct meta_compare compare = {.kind = META_CREATED_AT, .key = key, .rev = 0};
-    struct meta_write write = {
-        .kind = META_PUT, .key = key, .value = meta_value_cluster(&arena, &cluster)};
-    struct meta_txn txn = {&compare, 1, &write, 1};
-    int err = write.value.data == NULL ? LEAT_ENOMEM : srv_catalog_commit(server, &txn);
-    lt_arena_release(&arena);
-    if (err == 0 || err == LEAT_ECONFLICT) {
-        return 0;
-    }
-    return lt_error_set(reterr, err, "metadata store: %s", lt_err_text(err));
-}
-
-int srv_topics_open(struct srv_server *server, struct leat_error **reterr)
-{
-    struct srv_catalog *catalog = lt_calloc(1, sizeof(*catalog));
-    int err = catalog == NULL ? LEAT_ENOMEM : srv_topics_new(server, &server->topics);
-    if (err != 0) {
-        lt_free(catalog);
-        return lt_error_set(reterr, err, "topics: %s", lt_err_text(err));
-    }
-    catalog->server = server;
-    (void)pthread_mutex_init(&catalog->mutex, NULL); /* default attributes: cannot fail */
-    (void)pthread_cond_init(&catalog->changed, NULL);
-    (void)pthread_mutex_init(&catalog->push_mutex, NULL);
-    srv_topics_set_catalog(server->topics, catalog);
-    err = check_cluster(server, reterr);
-    if (err != 0) {
-        return err;
-    }
-    err = meta_feed_start(server->meta, lt_slice_text(""), 0, &feed_ops, catalog);
-    if (err != 0) {
-        return lt_error_set(reterr, err, "metadata store: %s", lt_err_text(err));
-    }
-    (void)pthread_mutex_lock(&catalog->mutex);
-    while (!catalog->ready) {
-        (void)pthread_cond_wait(&catalog->changed, &catalog->mutex);
-    }
-    err = catalog->err;
-    (void)pthread_mutex_unlock(&catalog->mutex);
-    if (err != 0 && reterr != NULL) {
-        *reterr = catalog->why;
-        catalog->why = NULL;
-    }
-    if (err != 0 && reterr != NULL && *reterr == NULL) {
-        (void)lt_error_set(reterr, err, "metadata store: %s", lt_err_text(err));
-    }
-    return err;
-}
-
-/* ---- epochs at start ---- */
-
-struct raise {
-    struct srv_partition *part;
-    int32_t leader_epoch;
-    int64_t rev; /* of the old value; 0: none */
-};
-
-/* Write up to META_TXN_WRITES_MAX new epochs, then hand them to the logs. */
-static int raise_batch(struct srv_server *server, const struct raise *raises, size_t count)
-{
-    struct lt_arena arena;
-    struct meta_compare compares[META_TXN_WRITES_MAX];
-    struct meta_write writes[META_TXN_WRITES_MAX];
-    int err = 0;
-    lt_arena_init(&arena, 0);
-    for (size_t i = 0; i < count; i++) {
-        struct lt_slice key =
-            meta_key_epoch(&arena, &raises[i].part->topic->id, raises[i].part->number);
-        struct lt_slice value = meta_value_epoch(&arena, raises[i].leader_epoch);
-        if (key.data == NULL || value.data == NULL) {
-            err = LEAT_ENOMEM;
-        }
-        compares[i] =
-            (struct meta_compare){.kind = META_MODIFIED_AT, .key = key, .rev = raises[i].rev};
-        writes[i] = (struct meta_write){.kind = META_PUT, .key = key, .value = value};
-    }
-    struct meta_txn txn = {compares, count, writes, count};
-    if (err == 0) {
-        err = srv_catalog_commit(server, &txn);
-    }
-    lt_arena_release(&arena);
-    for (size_t i = 0; err == 0 && i < count; i++) {
-        atomic_store_explicit(&raises[i].part->leader_epoch, raises[i].leader_epoch,
-                              memory_order_relaxed);
-        int failed = log_partition_set_leader_epoch(raises[i].part->log, raises[i].leader_epoch);
-        if (failed != 0) { /* that partition is offline; the others serve */
-            lt_diag(LT_ERROR, "topics", "epoch_not_raised", lt_err_text(failed),
-                    LT_FIELD_TEXT("topic", raises[i].part->topic->name),
-                    LT_FIELD_INT("partition", raises[i].part->number));
-        }
-    }
-    return err;
-}
-
-static int raise_epochs(struct srv_server *server, struct srv_topic *const *topics, size_t count)
-{
-    struct srv_catalog *catalog = srv_topics_catalog(server->topics);
-    struct raise raises[META_TXN_WRITES_MAX];
-    size_t waiting = 0;
-    int err = 0;
-    for (size_t i = 0; err == 0 && i < count; i++) {
-        for (int32_t k = 0; err == 0 && k < srv_topic_partition_count(topics[i]); k++) {
-            struct srv_partition *part = srv_topic_partition(topics[i], k);
-            if (!log_partition_needs_epoch(part->log)) {
-                continue;
-            }
-            (void)pthread_mutex_lock(&catalog->mutex);
-            const struct epoch *epoch = find_epoch(catalog, &topics[i]->id, k);
-            raises[waiting++] = (struct raise){part, epoch == NULL ? 1 : epoch->leader_epoch + 1,
-                                               epoch == NULL ? 0 : epoch->rev};
-            (void)pthread_mutex_unlock(&catalog->mutex);
-            if (waiting == META_TXN_WRITES_MAX) {
-                err = raise_batch(server, raises, waiting);
-                waiting = 0;
-            }
-        }
-    }
-    return err == 0 && waiting > 0 ? raise_batch(server, raises, waiting) : err;
-}
-
-int srv_topics_start(struct srv_server *server, struct leat_error **reterr)
-{
-    struct srv_catalog *catalog = srv_topics_catalog(server->topics);
-    struct lt_arena arena;
-    struct srv_topic **topics;
-    size_t count = 0;
-    lt_arena_init(&arena, 0);
-    int err = srv_topics_list(server->topics, &arena, &topics, &count);
-    if (err == 0) {
-        err = raise_epochs(server, topics, count);
-        for (size_t i = 0; i < count; i++) {
-            srv_topic_unref(topics[i]);
-        }
-    }
-    lt_arena_release(&arena);
-    if (err != 0) {
-        return lt_error_set(reterr, err, "raising leader epochs: %s", lt_err_text(err));
-    }
-    (void)pthread_mutex_lock(&catalog->mutex);
-    for (struct deletion *deletion = catalog->deletions; deletion != NULL;
-         deletion = deletion->next) {
-        if (deletion->left == 0) {
-            deletion_erase(catalog, deletion);
-        }
-    }
-    (void)pthread_mutex_unlock(&catalog->mutex);
-    return 0;
-}
-
-void srv_topics_close(struct srv_server *server)
-{
-    if (server->topics != NULL) {
-        struct srv_catalog *catalog = srv_topics_catalog(server->topics);
-        (void)pthread_mutex_lock(&catalog->mutex);
-        catalog->closing = true;
-        (void)pthread_mutex_unlock(&catalog->mutex);
-    }
-    meta_store_close(server->meta);
-    server->meta = NULL;
-    if (server->topics != NULL) {
-        srv_topics_release_all(server->topics);
-    }
-}
-
-void srv_topics_free(struct srv_server *server)
-{
-    if (server->topics == NULL) {
-        return;
-    }
-    struct srv_catalog *catalog = srv_topics_catalog(server->topics);
-    struct epoch *epoch;
-    struct epoch *next_epoch;
-    HASH_ITER(hh, catalog->epochs, epoch, next_epoch)
-    {
-        HASH_DEL(catalog->epochs, epoch);
-        lt_free(epoch);
-    }
-    while (catalog->deletions != NULL) {
-        struct deletion *next = catalog->deletions->next;
-        lt_free(catalog->deletions);
-        catalog->deletions = next;
-    }
-    while (catalog->failures != NULL) {
-        struct failure *next = catalog->failures->next;
-        lt_error_free(catalog->failures->why);
-        lt_free(catalog->failures->topic);
-        lt_free(catalog->failures);
-        catalog->failures = next;
-    }
-    lt_error_free(catalog->why);
-    lt_free(catalog->seen);
-    (void)pthread_mutex_destroy(&catalog->push_mutex);
-    (void)pthread_cond_destroy(&catalog->changed);
-    (void)pthread_mutex_destroy(&catalog->mutex);
-    lt_free(catalog);
-    srv_topics_delete(server->topics);
-    server->topics = NULL;
 }

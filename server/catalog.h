@@ -23,10 +23,6 @@ struct srv_catalog_wait {
 };
 void srv_catalog_wait(struct srv_catalog *catalog, struct srv_catalog_wait *wait);
 
-/* Commit and wait for the outcome: start and tests only. Conflicts and unknown outcomes are errors as they are.
- * Main thread. Blocks. */
-int srv_catalog_commit(struct srv_server *server, const struct meta_txn *txn);
-
 /* Why partitions of a topic could not be made when the feed brought it; consumed by the one who asks. NULL: they could,
  * or nobody knows. Freed with lt_error_free. Metadata thread. */
 struct leat_error *srv_catalog_take_failure(struct srv_catalog *catalog, const char *topic);

@@ -182,8 +182,7 @@ void srv_config_clear_overrides(struct srv_config *config)
     (void)pthread_rwlock_wrlock(&config->lock);
     struct overrides *overrides;
     struct overrides *next;
-    HASH_ITER(hh, config->topics, overrides, next)
-    {
+    HASH_ITER (hh, config->topics, overrides, next) {
         HASH_DEL(config->topics, overrides);
         overrides_free(overrides);
     }
@@ -191,8 +190,7 @@ void srv_config_clear_overrides(struct srv_config *config)
            srv_broker_row_count * sizeof(struct layer_value));
     memset(config->layers[SRV_LAYER_DYNAMIC_DEFAULT], 0,
            srv_broker_row_count * sizeof(struct layer_value));
-    HASH_ITER(hh, config->brokers, overrides, next)
-    {
+    HASH_ITER (hh, config->brokers, overrides, next) {
         HASH_DEL(config->brokers, overrides);
         overrides_free(overrides);
     }
@@ -267,11 +265,10 @@ static const char *in_topic_unit(const struct srv_config_row *topic_row,
     return scratch;
 }
 
-/* What the topic row is worth without an override: the strongest broker key that has a value, or the default. */
-static const char *inherited(const struct srv_config *config,
-                             const struct srv_config_row *row,
-                             char *scratch,
-                             size_t scratch_size)
+const char *srv_config_inherited(const struct srv_config *config,
+                                 const struct srv_config_row *row,
+                                 char *scratch,
+                                 size_t scratch_size)
 {
     for (size_t i = 0; i < SRV_SYNONYMS_MAX && row->synonyms[i] != NULL; i++) {
         const struct srv_config_row *broker_row = srv_broker_row(row->synonyms[i]);
@@ -290,7 +287,7 @@ static const char *topic_text(const struct srv_config *config,
                               size_t scratch_size)
 {
     const char *text = override_of(overrides, row->name);
-    return text != NULL ? text : inherited(config, row, scratch, scratch_size);
+    return text != NULL ? text : srv_config_inherited(config, row, scratch, scratch_size);
 }
 
 int srv_config_topic(const struct srv_config *config, const char *topic, struct log_config *ret)
@@ -356,13 +353,11 @@ void srv_config_free(struct srv_config *config)
     }
     struct overrides *overrides;
     struct overrides *next;
-    HASH_ITER(hh, config->topics, overrides, next)
-    {
+    HASH_ITER (hh, config->topics, overrides, next) {
         HASH_DEL(config->topics, overrides);
         overrides_free(overrides);
     }
-    HASH_ITER(hh, config->brokers, overrides, next)
-    {
+    HASH_ITER (hh, config->brokers, overrides, next) {
         HASH_DEL(config->brokers, overrides);
         overrides_free(overrides);
     }

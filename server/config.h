@@ -23,40 +23,40 @@ struct srv_config_row;
 
 /* What the server's own code reads, parsed. Kafka's key in the comment. */
 struct srv_settings {
-    int32_t node_id;                   /* node.id */
-    int io_threads;                    /* leat.io.threads */
-    int reader_threads;                /* leat.reader.threads */
-    int flush_threads;                 /* leat.flush.threads */
-    int64_t socket_request_max_bytes;  /* socket.request.max.bytes */
-    int64_t queued_max_request_bytes;  /* queued.max.request.bytes */
-    int64_t connection_max_bytes;      /* leat.connection.max.bytes */
-    int64_t fetch_staged_max_bytes;    /* leat.fetch.staged.max.bytes */
-    int64_t fetch_max_bytes;           /* fetch.max.bytes */
-    int32_t fetch_session_slots;       /* max.incremental.fetch.session.cache.slots */
-    int64_t max_connections;           /* max.connections */
-    int64_t max_connections_per_ip;    /* max.connections.per.ip */
-    int64_t connections_max_idle_ms;   /* connections.max.idle.ms */
-    int32_t socket_send_buffer_bytes;  /* socket.send.buffer.bytes, -1 = the kernel's */
+    int32_t node_id;                     /* node.id */
+    int io_threads;                      /* leat.io.threads */
+    int reader_threads;                  /* leat.reader.threads */
+    int flush_threads;                   /* leat.flush.threads */
+    int64_t socket_request_max_bytes;    /* socket.request.max.bytes */
+    int64_t queued_max_request_bytes;    /* queued.max.request.bytes */
+    int64_t connection_max_bytes;        /* leat.connection.max.bytes */
+    int64_t fetch_staged_max_bytes;      /* leat.fetch.staged.max.bytes */
+    int64_t fetch_max_bytes;             /* fetch.max.bytes */
+    int32_t fetch_session_slots;         /* max.incremental.fetch.session.cache.slots */
+    int64_t max_connections;             /* max.connections */
+    int64_t max_connections_per_ip;      /* max.connections.per.ip */
+    int64_t connections_max_idle_ms;     /* connections.max.idle.ms */
+    int32_t socket_send_buffer_bytes;    /* socket.send.buffer.bytes, -1 = the kernel's */
     int32_t socket_receive_buffer_bytes; /* socket.receive.buffer.bytes */
-    bool auto_create_topics;           /* auto.create.topics.enable */
-    bool delete_topic_enable;          /* delete.topic.enable */
-    int32_t num_partitions;            /* num.partitions */
-    int32_t partitions_max;            /* leat.partitions.max */
-    int64_t unsynced_max_bytes;        /* leat.flush.unsynced.max.bytes */
-    int64_t disk_reserve_bytes;        /* leat.disk.reserve.bytes */
-    int64_t maps_max;                  /* leat.maps.max */
-    int64_t checkpoint_interval_ms;    /* log.flush.offset.checkpoint.interval.ms */
+    bool auto_create_topics;             /* auto.create.topics.enable */
+    bool delete_topic_enable;            /* delete.topic.enable */
+    int32_t num_partitions;              /* num.partitions */
+    int32_t partitions_max;              /* leat.partitions.max */
+    int64_t unsynced_max_bytes;          /* leat.flush.unsynced.max.bytes */
+    int64_t disk_reserve_bytes;          /* leat.disk.reserve.bytes */
+    int64_t maps_max;                    /* leat.maps.max */
+    int64_t checkpoint_interval_ms;      /* log.flush.offset.checkpoint.interval.ms */
     int64_t retention_check_interval_ms; /* log.retention.check.interval.ms */
-    int64_t slow_request_ms;           /* slow.request.ms */
-    int64_t shutdown_timeout_ms;       /* shutdown.timeout.ms */
-    int32_t metrics_partition_limit;   /* metrics.partition.limit */
-    int log_level;                     /* log.level: enum lt_diag_level */
-    int log_format;                    /* log.format: enum lt_diag_format */
-    const char *listeners;             /* listeners */
-    const char *advertised_listeners;  /* advertised.listeners, "" = the address dialled */
-    const char *listener_protocols;    /* listener.security.protocol.map */
-    const char *http_listeners;        /* http.listeners */
-    const char *log_dirs;              /* log.dirs */
+    int64_t slow_request_ms;             /* slow.request.ms */
+    int64_t shutdown_timeout_ms;         /* shutdown.timeout.ms */
+    int32_t metrics_partition_limit;     /* metrics.partition.limit */
+    int log_level;                       /* log.level: enum lt_diag_level */
+    int log_format;                      /* log.format: enum lt_diag_format */
+    const char *listeners;               /* listeners */
+    const char *advertised_listeners;    /* advertised.listeners, "" = the address dialled */
+    const char *listener_protocols;      /* listener.security.protocol.map */
+    const char *http_listeners;          /* http.listeners */
+    const char *log_dirs;                /* log.dirs */
 };
 
 /* ---- loading ---- */
@@ -69,20 +69,22 @@ struct srv_config_note {
 };
 
 struct srv_config_options {
-    const char *path;              /* the file; NULL: none */
-    const char *const *sets;       /* --set KEY=VALUE, in order */
+    const char *path;        /* the file; NULL: none */
+    const char *const *sets; /* --set KEY=VALUE, in order */
     size_t set_count;
-    char *const *environ_list;     /* LEAT_..., NULL-terminated; NULL: none */
-    const char *data_dir;          /* --data: stands for --set log.dirs; NULL: not given */
-    bool dev;                      /* --dev: its defaults */
-    bool strict;                   /* warnings are errors */
-    bool lenient;                  /* unknown keys are warnings */
+    char *const *environ_list; /* LEAT_..., NULL-terminated; NULL: none */
+    const char *data_dir;      /* --data: stands for --set log.dirs; NULL: not given */
+    bool dev;                  /* --dev: its defaults */
+    bool strict;               /* warnings are errors */
+    bool lenient;              /* unknown keys are warnings */
 };
 
 /* Read file, environment and --set; check types, ranges and what settings say about each other. The options are
  * borrowed until srv_config_free, since a reload reads them again.
  * LEAT_ECONFIG: the first problem, as "file:line: text"; LEAT_ENOMEM. Blocks: reads files. */
-int srv_config_load(const struct srv_config_options *options, struct srv_config **ret_config, struct leat_error **reterr);
+int srv_config_load(const struct srv_config_options *options,
+                    struct srv_config **ret_config,
+                    struct leat_error **reterr);
 void srv_config_free(struct srv_config *config); /* NULL is accepted */
 
 /* What loading had to say short of an error. Borrowed. */
@@ -100,7 +102,10 @@ int srv_config_print(const struct srv_config *config, enum srv_config_print form
 
 /* SIGHUP: read everything again; all settings that may change take effect, or nothing does. *ret_changed counts them;
  * *ret_pending those that wait for a restart. Errors as srv_config_load. Metadata or main thread. */
-int srv_config_reload(struct srv_config *config, size_t *ret_changed, size_t *ret_pending, struct leat_error **reterr);
+int srv_config_reload(struct srv_config *config,
+                      size_t *ret_changed,
+                      size_t *ret_pending,
+                      struct leat_error **reterr);
 
 /* ---- changes while running ---- */
 
@@ -138,7 +143,9 @@ void srv_config_clear_overrides(struct srv_config *config);
 bool srv_config_pinned(const struct srv_config *config, const struct srv_config_row *row);
 
 /* Check a whole set of topic overrides together (lags that contradict each other). LEAT_ECONFIG with Kafka's words. */
-int srv_config_check_topic(const struct srv_config_pair *pairs, size_t count, struct leat_error **reterr);
+int srv_config_check_topic(const struct srv_config_pair *pairs,
+                           size_t count,
+                           struct leat_error **reterr);
 
 /* ---- describing ---- */
 

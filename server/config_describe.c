@@ -71,36 +71,16 @@ static const char *find_pair(const struct overrides *overrides, const char *name
     return NULL;
 }
 
-/* A broker key's value as the topic row counts it. */
-static const char *converted(const struct srv_config_row *row,
-                             const struct srv_config_synonym *synonym,
-                             struct lt_arena *arena)
+/* Kafka lists synonyms from the first one of this name on: what stands before belongs to other keys. */
+static void drop_before(struct chain *chain, size_t from, const char *name)
 {
-    const struct srv_config_row *broker_row = srv_broker_row(synonym->name);
-    if (row->unit == SRV_MS && broker_row->unit != SRV_MS) {
-        return lt_arena_printf(arena, "%lld",
-                               (long long)srv_config_row_ms(broker_row, synonym->value));
+    size_t first = from;
+    while (first < chain->count && strcmp(chain->items[first].name, name) != 0) {
+        first++;
     }
-    return synonym->value;
-}
-
-/* The value without an override is that of the first key that has one; see inherited() in config.c. */
-static const char *inherited_value(const struct srv_config *config,
-                                   const struct srv_config_row *row,
-                                   const struct chain *chain,
-                                   struct lt_arena *arena)
-{
-    for (size_t k = 0; k < SRV_SYNONYMS_MAX && row->synonyms[k] != NULL; k++) {
-        if (srv_config_broker_text(config, row->synonyms[k]) == NULL) {
-            continue;
-        }
-        for (size_t i = 0; i < chain->count; i++) {
-            if (strcmp(chain->items[i].name, row->synonyms[k]) == 0) {
-                return converted(row, &chain->items[i], arena);
-            }
-        }
-    }
-    return row->value_default;
+    memmove(&chain->items[from], &chain->items[first],
+            (chain->count - first) * sizeof(chain->items[0]));
+    chain->count -= first - from;
 }
 
 static int describe_topic(const struct srv_config *config,
@@ -110,22 +90,48 @@ static int describe_topic(const struct srv_config *config,
                           struct chain *chain,
                           struct srv_config_value *ret)
 {
-    const char *override = find_pair(find_overrides(config, topic), row->name);
-    if (override != NULL) {
-        override = lt_arena_strdup(arena, override);
-        if (override == NULL) {
-            return LEAT_ENOMEM;
-        }
+    char scratch[32];
+    const char *text = find_pair(find_overrides(config, topic), row->name);
+    bool overridden = text != NULL;
+    text = overridden ? text : srv_config_inherited(config, row, scratch, sizeof(scratch));
+    ret->value = lt_arena_strdup(arena, text);
+    if (text != NULL && ret->value == NULL) {
+        return LEAT_ENOMEM;
+    }
+    if (overridden) {
         chain->items[chain->count++] =
-            (struct srv_config_synonym){row->name, override, SRV_SOURCE_TOPIC};
+            (struct srv_config_synonym){row->name, ret->value, SRV_SOURCE_TOPIC};
     }
+    if (row->synonyms[0] == NULL) {
+        return 0;
+    }
+    size_t own = chain->count;
     int err = add_layers(config, row->synonyms, SRV_SYNONYMS_MAX, arena, chain);
-    if (err != 0) {
-        return err;
+    if (err == 0 &&
+        srv_broker_row(row->synonyms[0]) == NULL) { /* a key of Kafka that has no row here */
+        chain->items[chain->count++] =
+            (struct srv_config_synonym){row->synonyms[0], row->value_default, SRV_SOURCE_DEFAULT};
     }
-    ret->value = override != NULL ? override : inherited_value(config, row, chain, arena);
-    ret->read_only = false;
-    return 0;
+    drop_before(chain, own, row->synonyms[0]);
+    return err;
+}
+
+/* The keys that say the same thing in other units, strongest first. */
+static const char *const *same_thing(const char *name)
+{
+    static const char *const groups[][SRV_SYNONYMS_MAX] = {
+        {"log.roll.ms", "log.roll.hours"},
+        {"log.roll.jitter.ms", "log.roll.jitter.hours"},
+        {"log.retention.ms", "log.retention.minutes", "log.retention.hours"},
+    };
+    for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+        for (size_t k = 0; k < SRV_SYNONYMS_MAX && groups[i][k] != NULL; k++) {
+            if (strcmp(groups[i][k], name) == 0) {
+                return groups[i];
+            }
+        }
+    }
+    return NULL;
 }
 
 static int describe_broker(const struct srv_config *config,
@@ -135,25 +141,25 @@ static int describe_broker(const struct srv_config *config,
                            struct chain *chain,
                            struct srv_config_value *ret)
 {
-    const char *names[1] = {row->name};
-    int err = add_layers(config, names, 1, arena, chain);
+    const char *alone[SRV_SYNONYMS_MAX] = {row->name};
+    const char *const *names = same_thing(row->name);
+    int err = add_layers(config, names == NULL ? alone : names, SRV_SYNONYMS_MAX, arena, chain);
     if (err != 0) {
         return err;
     }
+    drop_before(chain, 0, row->name);
     ret->read_only = row->mode == SRV_READ_ONLY;
     ret->value = chain->count == 0 ? NULL : chain->items[0].value;
-    if (!cluster_wide) {
-        return 0;
-    }
-    for (size_t i = 0; i < chain->count; i++) {
-        if (chain->items[i].source == SRV_SOURCE_DYNAMIC_DEFAULT) {
+    for (size_t i = 0; cluster_wide && i < chain->count; i++) {
+        if (chain->items[i].source == SRV_SOURCE_DYNAMIC_DEFAULT &&
+            strcmp(chain->items[i].name, row->name) == 0) {
             chain->items[0] = chain->items[i];
             chain->count = 1;
             ret->value = chain->items[0].value;
             return 0;
         }
     }
-    return LEAT_ENOENT;
+    return cluster_wide ? LEAT_ENOENT : 0;
 }
 
 int srv_config_describe(const struct srv_config *config,
@@ -164,7 +170,7 @@ int srv_config_describe(const struct srv_config *config,
                         struct srv_config_value *ret)
 {
     struct chain chain = {.items =
-                              lt_arena_calloc(arena, 1 + (size_t)SRV_LAYER_COUNT * SRV_SYNONYMS_MAX,
+                              lt_arena_calloc(arena, 2 + (size_t)SRV_LAYER_COUNT * SRV_SYNONYMS_MAX,
                                               sizeof(struct srv_config_synonym))};
     if (chain.items == NULL) {
         return LEAT_ENOMEM;

@@ -72,6 +72,13 @@ const char *
 srv_config_layered(const struct srv_config *config, size_t row, enum srv_layer *ret_layer);
 const char *srv_config_broker_text(const struct srv_config *config, const char *name);
 
+/* What a topic row is worth without an override: the strongest broker key that has a value, in the row's unit (perhaps in
+ * `scratch`), or the row's default. Under the lock. */
+const char *srv_config_inherited(const struct srv_config *config,
+                                 const struct srv_config_row *row,
+                                 char *scratch,
+                                 size_t scratch_size);
+
 /* Make struct srv_settings from the layers and publish it. LEAT_ENOMEM: the old one stays. Under the write lock. */
 int srv_config_publish(struct srv_config *config);
 

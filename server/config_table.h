@@ -34,7 +34,7 @@ enum srv_config_unit { SRV_PLAIN = 0, SRV_BYTES = 1, SRV_MS = 2, SRV_MINUTES = 3
 /* May clients change it while the server runs? */
 enum srv_config_mode { SRV_READ_ONLY = 0, SRV_PER_BROKER = 1, SRV_CLUSTER_WIDE = 2 };
 
-/* How the field behind `offset` is stored. CHOICE: an int, the index in `choices` plus `choice_base`. */
+/* How the field behind `offset` is stored. CHOICE: an int, the index in `choices`. */
 enum srv_config_field {
     SRV_FIELD_NONE = 0,
     SRV_FIELD_I64 = 1,
@@ -44,6 +44,7 @@ enum srv_config_field {
     SRV_FIELD_TEXT = 5,
     SRV_FIELD_CHOICE = 6,
     SRV_FIELD_POLICY = 7, /* cleanup.policy: two bools */
+    SRV_FIELD_CODEC = 8,  /* compression.type: the codec number, -1 = producer */
 };
 
 #define SRV_SYNONYMS_MAX 3
@@ -62,12 +63,11 @@ struct srv_config_row {
     bool hidden;       /* taken, not described */
     int64_t min, max;  /* numbers, inclusive */
     const char *choices[SRV_CHOICES_MAX]; /* texts and lists; empty: any */
-    int choice_base;
     enum srv_config_field field;
     size_t offset;
     const char *synonyms[SRV_SYNONYMS_MAX]; /* topic rows: the broker's keys, strongest first */
-    /* Beyond type, range and choices; NULL: fine. Returns what is wrong, in Kafka's words. */
-    const char *(*check)(const char *text);
+    /* Beyond type, range and choices: 0, or LEAT_ECONFIG with Kafka's sentence. */
+    int (*check)(const struct srv_config_row *row, const char *text, struct leat_error **reterr);
     const char *doc; /* one or two sentences */
 };
 

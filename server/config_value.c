@@ -20,37 +20,61 @@
 #define MINUTE_MS ((int64_t)60 * 1000)
 #define HOUR_MS ((int64_t)60 * MINUTE_MS)
 
-const char *srv_check_gzip_level(const char *text)
+int srv_check_gzip_level(const struct srv_config_row *row,
+                         const char *text,
+                         struct leat_error **reterr)
 {
-    return strcmp(text, "0") == 0 ? "Value must be between 1 and 9 or equal to -1" : NULL;
+    if (strcmp(text, "0") != 0) {
+        return 0;
+    }
+    return lt_error_set(
+        reterr, LEAT_ECONFIG,
+        "Invalid value 0 for configuration %s: Value must be between 1 and 9 or equal to -1",
+        row->name);
 }
 
-const char *srv_check_replicas(const char *text)
+/* partition:broker,partition:broker,... */
+static bool is_replica_list(const char *text)
 {
-    const char *at = text;
-    if (*text == '\0' || strcmp(text, "*") == 0) {
-        return NULL;
-    }
-    for (;;) {
+    for (const char *at = text;; at++) {
         size_t partition = strspn(at, "0123456789");
         size_t broker = at[partition] == ':' ? strspn(at + partition + 1, "0123456789") : 0;
+        if (partition == 0 || broker == 0) {
+            return false;
+        }
         at += partition + 1 + broker;
-        if (partition == 0 || broker == 0 || (*at != '\0' && *at != ',')) {
-            return "must be the literal '*' or a list of replicas in the following format: "
-                   "[partitionId]:[brokerId],[partitionId]:[brokerId],...";
+        if (*at != ',') {
+            return *at == '\0';
         }
-        if (*at == '\0') {
-            return NULL;
-        }
-        at++;
     }
 }
 
-const char *srv_check_no_remote(const char *text)
+int srv_check_replicas(const struct srv_config_row *row,
+                       const char *text,
+                       struct leat_error **reterr)
 {
-    return strcmp(text, "true") == 0 ? "Tiered Storage functionality is disabled in the broker. "
-                                       "Topic cannot be configured with remote log storage."
-                                     : NULL;
+    if (*text == '\0' || strcmp(text, "*") == 0 || is_replica_list(text)) {
+        return 0;
+    }
+    return lt_error_set(reterr, LEAT_ECONFIG,
+                        "Invalid value [%s] for configuration %s: %s must be the literal '*' or a "
+                        "list of replicas in the "
+                        "following format: [partitionId]:[brokerId],[partitionId]:[brokerId],...",
+                        text, row->name, row->name);
+}
+
+int srv_check_no_remote(const struct srv_config_row *row,
+                        const char *text,
+                        struct leat_error **reterr)
+{
+    (void)row;
+    if (strcmp(text, "true") != 0) {
+        return 0;
+    }
+    return lt_error_set(reterr, LEAT_ECONFIG,
+                        "Tiered Storage functionality is disabled in the broker. Topic cannot be "
+                        "configured with remote log "
+                        "storage.");
 }
 
 static const char *type_name(enum srv_config_type type)
@@ -187,7 +211,19 @@ refuse_choice(const struct srv_config_row *row, const char *text, struct leat_er
                         row->name, list);
 }
 
-/* Items are trimmed and joined by commas; an item that is empty or stands there twice is refused. */
+static bool has_item(const char *list, const char *item, size_t size)
+{
+    for (const char *at = list; *at != '\0';) {
+        size_t item_size = strcspn(at, ",");
+        if (item_size == size && memcmp(at, item, size) == 0) {
+            return true;
+        }
+        at += item_size + (at[item_size] == ',');
+    }
+    return false;
+}
+
+/* Items are trimmed and joined by commas; one that stands there already is left out, an empty one refused. */
 static int take_list(const struct srv_config_row *row,
                      const char *text,
                      struct lt_arena *arena,
@@ -219,19 +255,13 @@ static int take_list(const struct srv_config_row *row,
                            at); /* cut: only for people */
             return refuse_choice(row, item, reterr);
         }
-        for (const char *old = joined; used > 0 && old != NULL;) {
-            size_t old_size = strcspn(old, ",");
-            if (old_size == size && memcmp(old, at, size) == 0) {
-                return lt_error_set(reterr, LEAT_ECONFIG,
-                                    "Configuration '%s' values must not be duplicated.", row->name);
+        if (!has_item(joined, at, size)) {
+            if (used > 0) {
+                joined[used++] = ',';
             }
-            old = old[old_size] == ',' ? old + old_size + 1 : NULL;
+            memcpy(joined + used, at, size);
+            used += size;
         }
-        if (used > 0) {
-            joined[used++] = ',';
-        }
-        memcpy(joined + used, at, size);
-        used += size;
         if (next == NULL) {
             break;
         }
@@ -301,13 +331,11 @@ int srv_config_parse(const struct srv_config_row *row,
     if (err != 0) {
         return err;
     }
-    const char *wrong = row->check == NULL ? NULL : row->check(taken);
-    if (wrong != NULL) {
-        return lt_error_set(reterr, LEAT_ECONFIG, "Invalid value %s for configuration %s: %s",
-                            taken, row->name, wrong);
+    err = row->check == NULL ? 0 : row->check(row, taken, reterr);
+    if (err == 0) {
+        *ret_text = taken;
     }
-    *ret_text = taken;
-    return 0;
+    return err;
 }
 
 void srv_config_store(const struct srv_config_row *row, const char *text, void *base)
@@ -340,8 +368,15 @@ void srv_config_store(const struct srv_config_row *row, const char *text, void *
         memcpy(field, &text, sizeof(text));
         return;
     case SRV_FIELD_CHOICE: {
-        int choice = choice_of(row, text, strlen(text)) + row->choice_base;
+        int choice = choice_of(row, text, strlen(text));
         memcpy(field, &choice, sizeof(choice));
+        return;
+    }
+    case SRV_FIELD_CODEC: {
+        /* Codec numbers (records: attributes) of the choices, in the order that Kafka lists them. */
+        static const int codecs[] = {0, 4, 3, 2, 1, -1};
+        int choice = choice_of(row, text, strlen(text));
+        memcpy(field, &codecs[choice < 0 ? 5 : choice], sizeof(int));
         return;
     }
     case SRV_FIELD_POLICY: {

@@ -147,6 +147,19 @@ current_list(struct srv_request *req, const struct target *target, const struct 
     return value.value;
 }
 
+/* APPEND or SUBTRACT where there is no list; Kafka has two sentences for it. */
+static int refuse_list(struct srv_request *req, struct target *target, const struct entry *entry)
+{
+    bool append = entry->op == ALTER_APPEND;
+    const char *text =
+        target->type == SRV_RESOURCE_TOPIC
+            ? lt_arena_printf(&req->arena, "Can't %s to key %s because its type is not LIST.",
+                              append ? "APPEND" : "SUBTRACT", entry->name)
+            : lt_arena_printf(&req->arena, "Config value %s is not allowed for config key: %s",
+                              append ? "append" : "subtract", entry->name);
+    return refuse(req, target, PROTO_ERROR_INVALID_CONFIG, text);
+}
+
 /* SET, APPEND or SUBTRACT with a value. */
 static int put_value(struct srv_request *req,
                      struct target *target,
@@ -156,10 +169,7 @@ static int put_value(struct srv_request *req,
     const char *text = entry->value;
     if (entry->op == ALTER_APPEND || entry->op == ALTER_SUBTRACT) {
         if (row->type != SRV_LIST) {
-            return refuse(
-                req, target, PROTO_ERROR_INVALID_CONFIG,
-                lt_arena_printf(&req->arena, "Can't %s to key %s because its type is not LIST.",
-                                entry->op == ALTER_APPEND ? "APPEND" : "SUBTRACT", entry->name));
+            return refuse_list(req, target, entry);
         }
         const char *list = current_list(req, target, row);
         text = entry->op == ALTER_APPEND ? list_append(&req->arena, list, text)
@@ -172,7 +182,8 @@ static int put_value(struct srv_request *req,
     struct leat_error *why = NULL;
     int err = srv_config_parse(row, text, false, &req->arena, &canonical, &why);
     if (err == LEAT_ECONFIG) {
-        err = refuse(req, target, PROTO_ERROR_INVALID_CONFIG,
+        bool topic = target->type == SRV_RESOURCE_TOPIC; /* Kafka has two codes for it */
+        err = refuse(req, target, topic ? PROTO_ERROR_INVALID_CONFIG : PROTO_ERROR_INVALID_REQUEST,
                      lt_arena_strdup(&req->arena, lt_error_message(why)));
     } else if (err == 0) {
         set_pair(target, row->name, canonical);
@@ -187,16 +198,14 @@ check_broker_key(struct srv_request *req, struct target *target, const struct sr
 {
     if (row->mode == SRV_READ_ONLY) {
         return refuse(req, target, PROTO_ERROR_INVALID_REQUEST,
-                      lt_arena_printf(&req->arena,
-                                      "Cannot update these configs dynamically: Set(%s)",
+                      lt_arena_printf(&req->arena, "Cannot update these configs dynamically: [%s]",
                                       row->name));
     }
     if (*target->name == '\0' && row->mode == SRV_PER_BROKER) {
-        return refuse(
-            req, target, PROTO_ERROR_INVALID_REQUEST,
-            lt_arena_printf(&req->arena,
-                            "Cannot update these configs at default cluster level: Set(%s)",
-                            row->name));
+        return refuse(req, target, PROTO_ERROR_INVALID_REQUEST,
+                      lt_arena_printf(&req->arena,
+                                      "Cannot update these configs at default cluster level: [%s]",
+                                      row->name));
     }
     if (srv_config_pinned(req->server->config, row)) {
         return refuse(req, target, PROTO_ERROR_INVALID_CONFIG,
@@ -214,6 +223,9 @@ static int apply_entry(struct srv_request *req, struct target *target, const str
     if (entry->op < ALTER_SET || entry->op > ALTER_SUBTRACT) {
         return refuse(req, target, PROTO_ERROR_INVALID_REQUEST,
                       lt_arena_printf(&req->arena, "Unknown operation type %d", entry->op));
+    }
+    if (row == NULL && entry->op == ALTER_DELETE) {
+        return 0; /* it is not set */
     }
     if (row == NULL) {
         return refuse(req, target, PROTO_ERROR_INVALID_CONFIG,
@@ -239,12 +251,13 @@ static int check_entries(struct srv_request *req, struct target *target)
     for (size_t i = 0; names != NULL && i < target->entry_count; i++) {
         names[i] = lt_slice_text(target->entries[i].name);
     }
-    bool *repeated = names == NULL ? NULL : srv_repeated(&req->arena, names, target->entry_count);
+    enum srv_repeat *repeated =
+        names == NULL ? NULL : srv_repeated(&req->arena, names, target->entry_count);
     if (repeated == NULL) {
         return LEAT_ENOMEM;
     }
     for (size_t i = 0; i < target->entry_count; i++) {
-        if (repeated[i]) {
+        if (repeated[i] != SRV_ONCE) {
             return refuse(req, target, PROTO_ERROR_INVALID_REQUEST,
                           "Error due to duplicate config keys");
         }
@@ -265,7 +278,7 @@ static int check_target(struct srv_request *req, struct target *target)
                       "Each resource must appear at most once.");
     }
     if (target->type == SRV_RESOURCE_BROKER) {
-        const char *wrong = srv_broker_name_wrong(req, target->name);
+        const char *wrong = srv_broker_name_wrong(req, target->name, true);
         return wrong == NULL ? 0 : refuse(req, target, PROTO_ERROR_INVALID_REQUEST, wrong);
     }
     if (target->type != SRV_RESOURCE_TOPIC) {
@@ -353,9 +366,10 @@ static int mark_repeated(struct srv_request *req, struct altering *altering)
             return LEAT_ENOMEM;
         }
     }
-    bool *repeated = names == NULL ? NULL : srv_repeated(&req->arena, names, altering->count);
+    enum srv_repeat *repeated =
+        names == NULL ? NULL : srv_repeated(&req->arena, names, altering->count);
     for (size_t i = 0; repeated != NULL && i < altering->count; i++) {
-        altering->targets[i].repeated = repeated[i];
+        altering->targets[i].repeated = repeated[i] != SRV_ONCE;
     }
     return repeated == NULL ? LEAT_ENOMEM : 0;
 }
@@ -479,8 +493,7 @@ static int take_alter(struct srv_request *req, const struct proto_alter_configs_
     struct altering *altering = altering_new(req, count, in->validate_only);
     int err = altering == NULL ? LEAT_ENOMEM : 0;
     for (size_t i = 0; err == 0 && i < count; i++) {
-        const struct proto_alter_configs_request_resource *resource =
-            &in->resources[i];
+        const struct proto_alter_configs_request_resource *resource = &in->resources[i];
         struct target *target = &altering->targets[i];
         err = target_init(req, target, resource->resource_type, resource->resource_name,
                           resource->configs_count, false);

@@ -103,14 +103,14 @@ static int check_topic(struct srv_request *req, struct lt_slice name, told *ret)
     }
     struct srv_topic *topic = srv_topics_by_name(req->server->topics, name);
     if (topic == NULL) {
-        return refuse(req, ret, PROTO_ERROR_UNKNOWN_TOPIC_OR_PARTITION,
-                      proto_error_text(PROTO_ERROR_UNKNOWN_TOPIC_OR_PARTITION));
+        ret->error_code = PROTO_ERROR_UNKNOWN_TOPIC_OR_PARTITION; /* Kafka says nothing more */
+        return 0;
     }
     srv_topic_unref(topic);
     return 0;
 }
 
-const char *srv_broker_name_wrong(struct srv_request *req, const char *name)
+const char *srv_broker_name_wrong(struct srv_request *req, const char *name, bool altering)
 {
     char *end;
     int32_t node = srv_config_settings(req->server->config)->node_id;
@@ -119,12 +119,12 @@ const char *srv_broker_name_wrong(struct srv_request *req, const char *name)
     }
     long number = strtol(name, &end, 10);
     if (*end != '\0') {
-        return lt_arena_printf(&req->arena, "Broker id must be an integer, but it is: %s", name);
+        return lt_arena_printf(&req->arena, "%s id must be an integer, but it is: %s",
+                               altering ? "Node" : "Broker", name);
     }
     if (number != node) {
-        return lt_arena_printf(&req->arena,
-                               "Unexpected broker id, expected %d or empty string, but received %s",
-                               node, name);
+        return lt_arena_printf(&req->arena, "Unexpected broker id, expected %d%s, but received %s",
+                               node, altering ? "" : " or empty string", name);
     }
     return NULL;
 }
@@ -135,6 +135,7 @@ static int describe_resource(struct srv_request *req,
                              told *ret)
 {
     proto_describe_configs_response_result_init(ret);
+    ret->error_message = lt_slice_text(""); /* as Kafka; not null */
     ret->resource_type = resource->resource_type;
     ret->resource_name = resource->resource_name;
     const char *name = lt_arena_text(&req->arena, resource->resource_name);
@@ -143,10 +144,9 @@ static int describe_resource(struct srv_request *req,
     if (err == 0 && resource->resource_type == SRV_RESOURCE_TOPIC) {
         err = check_topic(req, resource->resource_name, ret);
     } else if (err == 0 && resource->resource_type == SRV_RESOURCE_BROKER) {
-        wrong = srv_broker_name_wrong(req, name);
+        wrong = srv_broker_name_wrong(req, name, false);
     } else if (err == 0) {
-        wrong =
-            lt_arena_printf(&req->arena, "Unsupported resource type: %d", resource->resource_type);
+        wrong = proto_error_text(PROTO_ERROR_INVALID_REQUEST);
     }
     if (err == 0 && wrong != NULL) {
         err = refuse(req, ret, PROTO_ERROR_INVALID_REQUEST, wrong);

@@ -52,6 +52,37 @@ static int answer(struct srv_request *req,
 
 /* ---- Metadata ---- */
 
+/* Versions 10 and 11 carry ids, but only ours. */
+static bool asks_by_early_id(const struct srv_request *req, const struct proto_metadata_request *in)
+{
+    for (int32_t i = 0; req->header.api_version < 12 && i < in->topics_count; i++) {
+        if (!proto_uuid_is_zero(in->topics[i].topic_id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The whole request is refused: every topic says so, and there is nothing else in the answer. */
+static int refuse_early_ids(struct srv_request *req,
+                            const struct proto_metadata_request *in,
+                            struct proto_metadata_response *ret)
+{
+    ret->topics = lt_arena_calloc(&req->arena, (size_t)in->topics_count + 1, sizeof(*ret->topics));
+    if (ret->topics == NULL) {
+        return LEAT_ENOMEM;
+    }
+    for (int32_t i = 0; i < in->topics_count; i++) {
+        proto_metadata_response_topic_init(&ret->topics[i]);
+        ret->topics[i].error_code = PROTO_ERROR_INVALID_REQUEST;
+        ret->topics[i].name = in->topics[i].name;
+        ret->topics[i].topic_id = in->topics[i].topic_id;
+    }
+    ret->topics_count = in->topics_count;
+    ret->error_code = PROTO_ERROR_INVALID_REQUEST;
+    return 0;
+}
+
 static void unref_wanted(void *arg)
 {
     struct asking *asking = arg;
@@ -67,6 +98,9 @@ int srv_handle_metadata(struct srv_request *req,
     struct asking *asking = req->state;
     if (req->canceled) {
         return 0;
+    }
+    if (asks_by_early_id(req, in)) {
+        return refuse_early_ids(req, in, ret);
     }
     if (asking == NULL) {
         asking = lt_arena_calloc(&req->arena, 1, sizeof(*asking));
@@ -335,15 +369,19 @@ int srv_handle_describe_cluster(struct srv_request *req,
                                 struct proto_describe_cluster_response *ret)
 {
     const struct srv_settings *settings = srv_config_settings(req->server->config);
-    ret->endpoint_type = in->endpoint_type;
     if (in->endpoint_type != ENDPOINT_BROKERS) {
         bool controllers = in->endpoint_type == 2;
+        const char *unknown =
+            lt_arena_printf(&req->arena, "Unsupported endpoint type %d", in->endpoint_type);
+        if (unknown == NULL) {
+            return LEAT_ENOMEM;
+        }
         ret->error_code = controllers ? PROTO_ERROR_MISMATCHED_ENDPOINT_TYPE
                                       : PROTO_ERROR_UNSUPPORTED_ENDPOINT_TYPE;
         ret->error_message = lt_slice_text(
             controllers ? "The request was sent to an endpoint of type BROKER, but we wanted an "
                           "endpoint of type CONTROLLER"
-                        : "Unsupported endpoint type");
+                        : unknown);
         return 0;
     }
     ret->brokers = lt_arena_calloc(&req->arena, 1, sizeof(*ret->brokers));

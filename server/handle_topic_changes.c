@@ -20,6 +20,7 @@
 struct changing {
     struct srv_gather *gather;
     bool *started;
+    enum srv_repeat *repeated;
 };
 
 static int changing_new(struct srv_request *req, size_t count, struct changing **ret)
@@ -117,6 +118,22 @@ start_deletion(struct srv_request *req, struct changing *changing, int32_t i, de
     return err == LEAT_ENOMEM ? err : 0;
 }
 
+/* Which entries repeat: by name, or by id. An id is never taken for a name that differs from it. */
+static int mark_deletions(struct srv_request *req,
+                          const struct proto_delete_topics_response *ret,
+                          struct changing *changing)
+{
+    size_t count = (size_t)ret->responses_count;
+    struct lt_slice *keys = lt_arena_calloc(&req->arena, count + 1, sizeof(*keys));
+    for (size_t i = 0; keys != NULL && i < count; i++) {
+        bool named = ret->responses[i].name.data != NULL;
+        keys[i] = named ? ret->responses[i].name
+                        : lt_slice(&ret->responses[i].topic_id, sizeof(struct proto_uuid));
+    }
+    changing->repeated = keys == NULL ? NULL : srv_repeated(&req->arena, keys, count);
+    return changing->repeated == NULL ? LEAT_ENOMEM : 0;
+}
+
 static int start_deletions(struct srv_request *req,
                            const struct proto_delete_topics_request *in,
                            struct proto_delete_topics_response *ret)
@@ -126,19 +143,9 @@ static int start_deletions(struct srv_request *req,
     if (err == 0) {
         err = changing_new(req, (size_t)ret->responses_count, &changing);
     }
-    size_t count = err != 0 ? 0 : (size_t)ret->responses_count;
-    struct lt_slice *keys = lt_arena_calloc(&req->arena, count + 1, sizeof(*keys));
-    for (size_t i = 0; keys != NULL && i < count; i++) {
-        keys[i] = ret->responses[i].name;
-        if (keys[i].data ==
-            NULL) { /* an id holds a zero or a byte that no name has, or is as good as that name */
-            keys[i] = lt_slice(&ret->responses[i].topic_id, sizeof(struct proto_uuid));
-        }
-    }
-    bool *repeated = keys == NULL ? NULL : srv_repeated(&req->arena, keys, count);
-    err = repeated == NULL && err == 0 ? LEAT_ENOMEM : err;
+    err = err != 0 ? err : mark_deletions(req, ret, changing);
     for (int32_t i = 0; err == 0 && i < ret->responses_count; i++) {
-        err = check_deletion(req, repeated[i], &ret->responses[i]);
+        err = check_deletion(req, changing->repeated[i] != SRV_ONCE, &ret->responses[i]);
     }
     for (int32_t i = 0; err == 0 && i < ret->responses_count; i++) {
         if (ret->responses[i].error_code == 0) {
@@ -166,6 +173,7 @@ int srv_handle_delete_topics(struct srv_request *req,
     if (!req->timed_out && !srv_gather_complete(changing->gather)) {
         return srv_park(req, in->timeout_ms);
     }
+    int32_t kept = 0;
     for (int32_t i = 0; i < ret->responses_count; i++) {
         const char *why;
         int outcome =
@@ -178,7 +186,11 @@ int srv_handle_delete_topics(struct srv_request *req,
                 return err;
             }
         }
+        if (changing->repeated[i] != SRV_REPEATED_AGAIN) {
+            ret->responses[kept++] = ret->responses[i];
+        }
     }
+    ret->responses_count = kept;
     return 0;
 }
 
@@ -288,16 +300,15 @@ static int start_growth(struct srv_request *req,
                         const struct proto_create_partitions_request *in,
                         struct changing *changing,
                         int32_t i,
-                        bool repeated,
                         grown *result)
 {
-    if (repeated) {
+    if (changing->repeated[i] != SRV_ONCE) {
         return refuse_growth(req, result, PROTO_ERROR_INVALID_REQUEST, "Duplicate topic name.");
     }
     struct srv_topic *topic = srv_topics_by_name(req->server->topics, in->topics[i].name);
     if (topic == NULL) {
-        int16_t code = PROTO_ERROR_UNKNOWN_TOPIC_OR_PARTITION;
-        return refuse_growth(req, result, code, proto_error_text(code));
+        result->error_code = PROTO_ERROR_UNKNOWN_TOPIC_OR_PARTITION; /* Kafka says nothing more */
+        return 0;
     }
     int err = check_growth(req, &in->topics[i], topic, result);
     if (err == 0 && result->error_code == 0) {
@@ -313,42 +324,56 @@ static int start_growth(struct srv_request *req,
     return err;
 }
 
+static int start_all_growth(struct srv_request *req,
+                            const struct proto_create_partitions_request *in,
+                            struct proto_create_partitions_response *ret)
+{
+    struct changing *changing;
+    size_t count = in->topics_count < 0 ? 0 : (size_t)in->topics_count;
+    ret->results = lt_arena_calloc(&req->arena, count + 1, sizeof(*ret->results));
+    struct lt_slice *names = lt_arena_calloc(&req->arena, count + 1, sizeof(*names));
+    if (ret->results == NULL || names == NULL) {
+        return LEAT_ENOMEM;
+    }
+    ret->results_count = (int32_t)count;
+    int err = changing_new(req, count, &changing);
+    if (err != 0) {
+        return err;
+    }
+    for (size_t i = 0; i < count; i++) {
+        names[i] = in->topics[i].name;
+    }
+    changing->repeated = srv_repeated(&req->arena, names, count);
+    err = changing->repeated == NULL ? LEAT_ENOMEM : 0;
+    for (int32_t i = 0; err == 0 && i < ret->results_count; i++) {
+        proto_create_partitions_response_topic_result_init(&ret->results[i]);
+        ret->results[i].name = in->topics[i].name;
+        err = start_growth(req, in, changing, i, &ret->results[i]);
+    }
+    return err != 0 ? err
+                    : srv_gather_wait(changing->gather, in->timeout_ms > 0 ? in->timeout_ms : -1);
+}
+
 int srv_handle_create_partitions(struct srv_request *req,
                                  const struct proto_create_partitions_request *in,
                                  struct proto_create_partitions_response *ret)
 {
-    struct changing *changing = req->state;
-    int32_t count = in->topics_count < 0 ? 0 : in->topics_count;
     int err = 0;
     if (req->canceled) {
         return 0;
     }
-    if (changing == NULL) {
-        ret->results = lt_arena_calloc(&req->arena, (size_t)count + 1, sizeof(*ret->results));
-        err = ret->results == NULL ? LEAT_ENOMEM : changing_new(req, (size_t)count, &changing);
-        ret->results_count = count;
-        struct lt_slice *names = lt_arena_calloc(&req->arena, (size_t)count + 1, sizeof(*names));
-        for (int32_t i = 0; names != NULL && i < count; i++) {
-            names[i] = in->topics[i].name;
-        }
-        bool *repeated = names == NULL ? NULL : srv_repeated(&req->arena, names, (size_t)count);
-        err = repeated == NULL && err == 0 ? LEAT_ENOMEM : err;
-        for (int32_t i = 0; err == 0 && i < count; i++) {
-            proto_create_partitions_response_topic_result_init(&ret->results[i]);
-            ret->results[i].name = in->topics[i].name;
-            err = start_growth(req, in, changing, i, repeated[i], &ret->results[i]);
-        }
-        err = err != 0
-                  ? err
-                  : srv_gather_wait(changing->gather, in->timeout_ms > 0 ? in->timeout_ms : -1);
+    if (req->state == NULL) {
+        err = start_all_growth(req, in, ret);
         if (err != 0) {
             return err;
         }
     }
+    struct changing *changing = req->state;
     if (!req->timed_out && !srv_gather_complete(changing->gather)) {
         return srv_park(req, in->timeout_ms);
     }
-    for (int32_t i = 0; err == 0 && i < count; i++) {
+    int32_t kept = 0;
+    for (int32_t i = 0; err == 0 && i < ret->results_count; i++) {
         const char *why;
         int outcome =
             changing->started[i] ? srv_gather_result(changing->gather, (size_t)i, &why) : 0;
@@ -357,6 +382,10 @@ int srv_handle_create_partitions(struct srv_request *req,
             err = refuse_growth(req, &ret->results[i], code,
                                 why != NULL ? why : proto_error_text(code));
         }
+        if (changing->repeated[i] != SRV_REPEATED_AGAIN) {
+            ret->results[kept++] = ret->results[i];
+        }
     }
+    ret->results_count = kept;
     return err;
 }

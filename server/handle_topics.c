@@ -24,8 +24,8 @@
 struct creation {
     struct srv_topic_plan plan;
     struct srv_config_pair *configs;
-    bool repeated; /* its name stands in the request more than once */
-    bool started;  /* result i of the gather is this one's */
+    enum srv_repeat repeated;
+    bool started; /* result i of the gather is this one's */
 };
 
 struct creating {
@@ -137,9 +137,18 @@ static int compare_places(const void *a, const void *b)
     return order != 0 ? order : (left->size > right->size) - (left->size < right->size);
 }
 
-bool *srv_repeated(struct lt_arena *arena, const struct lt_slice *names, size_t count)
+/* By name, then by place. */
+static int compare_in_order(const void *a, const void *b)
 {
-    bool *repeated = lt_arena_calloc(arena, count + 1, sizeof(*repeated));
+    int order = compare_places(a, b);
+    size_t left = ((const struct place *)a)->i;
+    size_t right = ((const struct place *)b)->i;
+    return order != 0 ? order : (left > right) - (left < right);
+}
+
+enum srv_repeat *srv_repeated(struct lt_arena *arena, const struct lt_slice *names, size_t count)
+{
+    enum srv_repeat *repeated = lt_arena_calloc(arena, count + 1, sizeof(*repeated));
     struct place *places = lt_arena_calloc(arena, count + 1, sizeof(*places));
     if (repeated == NULL || places == NULL) {
         return NULL;
@@ -147,10 +156,12 @@ bool *srv_repeated(struct lt_arena *arena, const struct lt_slice *names, size_t 
     for (size_t i = 0; i < count; i++) {
         places[i] = (struct place){names[i], i};
     }
-    qsort(places, count, sizeof(*places), compare_places);
+    qsort(places, count, sizeof(*places), compare_in_order);
     for (size_t i = 1; i < count; i++) {
         if (compare_places(&places[i - 1], &places[i]) == 0) {
-            repeated[places[i - 1].i] = repeated[places[i].i] = true;
+            size_t first = places[i - 1].i;
+            repeated[first] = repeated[first] == SRV_ONCE ? SRV_REPEATED : repeated[first];
+            repeated[places[i].i] = SRV_REPEATED_AGAIN;
         }
     }
     return repeated;
@@ -233,13 +244,14 @@ static int check_counts(struct srv_request *req,
     }
     if (topic->num_partitions < -1 || topic->num_partitions == 0) {
         refuse(PROTO_ERROR_INVALID_PARTITIONS,
-               "Number of partitions must be larger than 0, or -1 to use the default value.");
+               "Number of partitions was set to an invalid non-positive value.");
     }
     if (topic->replication_factor > 1) {
         refuse(PROTO_ERROR_INVALID_REPLICATION_FACTOR,
                "Unable to replicate the partition %d time(s): The target replication factor of %d "
                "cannot be reached because "
-               "only 1 broker(s) are registered.",
+               "only 1 broker(s) are registered or some brokers have all their log directories "
+               "cordoned.",
                topic->replication_factor, topic->replication_factor);
     }
     creation->plan.partition_count = topic->num_partitions == -1
@@ -349,7 +361,7 @@ static int check(struct srv_request *req,
                  created *ret)
 {
     const creatable *topic = &in->topics[i];
-    int err = check_name(req, topic->name, creation->repeated, ret);
+    int err = check_name(req, topic->name, creation->repeated != SRV_ONCE, ret);
     if (err == 0 && ret->error_code == 0) {
         err = check_config(req, topic, creation, ret);
     }
@@ -416,7 +428,7 @@ static int start(struct srv_request *req,
     for (size_t i = 0; names != NULL && i < count; i++) {
         names[i] = in->topics[i].name;
     }
-    bool *repeated = names == NULL ? NULL : srv_repeated(&req->arena, names, count);
+    enum srv_repeat *repeated = names == NULL ? NULL : srv_repeated(&req->arena, names, count);
     if (repeated == NULL) {
         return LEAT_ENOMEM;
     }
@@ -424,7 +436,6 @@ static int start(struct srv_request *req,
         created *result = &ret->topics[i];
         proto_create_topics_response_creatable_topic_result_init(result);
         result->name = in->topics[i].name;
-        result->configs_count = -1;
         creating->creations[i].repeated = repeated[i];
         int err = check(req, in, i, &creating->creations[i], result);
         if (err == 0 && result->error_code == 0) {
@@ -482,6 +493,7 @@ static int describe(struct srv_request *req, const struct creation *creation, cr
 static int
 finish(struct srv_request *req, struct creating *creating, struct proto_create_topics_response *ret)
 {
+    int32_t kept = 0;
     for (int32_t i = 0; i < ret->topics_count; i++) {
         struct creation *creation = &creating->creations[i];
         created *result = &ret->topics[i];
@@ -493,11 +505,16 @@ finish(struct srv_request *req, struct creating *creating, struct proto_create_t
             err = refuse_text(req, result, srv_change_error(outcome), text);
         } else if (result->error_code == 0) {
             err = describe(req, creation, result);
-            result->topic_id = creation->started ? creation->plan.id : PROTO_UUID_ZERO;
+            result->topic_id =
+                creation->plan.id; /* with validate_only one that will not be used, as Kafka */
         }
         if (err != 0) {
             return err;
         }
+        if (creation->repeated != SRV_REPEATED_AGAIN) {
+            ret->topics[kept++] = *result;
+        }
     }
+    ret->topics_count = kept;
     return 0;
 }

@@ -28,10 +28,18 @@ int srv_set_topic_pair(struct lt_arena *arena,
                        const char *value,
                        struct leat_error **reterr);
 
-/* NULL when `name` is "" or this broker's number; else what is wrong, in the request's arena. */
-const char *srv_broker_name_wrong(struct srv_request *req, const char *name);
+/* NULL when `name` is "" or this broker's number; else what is wrong, in the request's arena. `altering` picks
+ * between Kafka's two ways to say it. */
+const char *srv_broker_name_wrong(struct srv_request *req, const char *name, bool altering);
 
-/* Which of the names stand in the list more than once. In the arena; NULL: no memory. */
-bool *srv_repeated(struct lt_arena *arena, const struct lt_slice *names, size_t count);
+/* Names that stand in a list more than once are refused, and answered once. */
+enum srv_repeat {
+    SRV_ONCE = 0,
+    SRV_REPEATED = 1,
+    SRV_REPEATED_AGAIN = 2 /* leave it out of the answer */
+};
+
+/* For each of the names: does it stand there more than once, and before? In the arena; NULL: no memory. */
+enum srv_repeat *srv_repeated(struct lt_arena *arena, const struct lt_slice *names, size_t count);
 
 #endif
