@@ -4,6 +4,7 @@ import errno
 import os
 import pathlib
 import signal
+import subprocess
 import sys
 import time
 
@@ -116,3 +117,43 @@ def test_server_ends_when_its_last_directory_failed():
         disk.restart()
         assert disk.count(0) >= 1
         assert disk.produce(0, b"after") == wire.NONE
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 48 MiB."""
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", tmp_path], check=False).returncode != 0:
+        pytest.skip("skipped: mounting a tmpfs needs root")
+    yield tmp_path
+    subprocess.run(["umount", tmp_path], check=True)
+
+
+def test_really_full_disk(small_disk):
+    """Filled to the last byte by producing: reads and DeleteRecords go on, and give service back."""
+    settings = {"log.retention.check.interval.ms": "100", "leat.disk.reserve.bytes": "4194304"}
+    big = batch(b"x" * 60000)
+    with Leatd(settings, data=str(small_disk / "data")) as server:
+        conn = wire.Connection(server.host, server.port)
+        configs = {"internal.segment.bytes": "2097152", "retention.ms": "-1", "file.delete.delay.ms": "0"}
+        conn.make_topic("t", 2, configs)
+        count = [0, 0]
+        refused = 0
+        while refused < 20:  # both partitions have used what was reserved for them
+            for partition in range(2):
+                error = conn.produce("t", partition, big).error
+                assert error in (wire.NONE, wire.KAFKA_STORAGE_ERROR)
+                count[partition] += error == wire.NONE
+                refused += error != wire.NONE
+        assert min(count) > 200
+        assert [conn.fetch("t", p, 0).high_watermark for p in range(2)] == count
+        assert conn.delete_records("t", 0, 150) == (150, 0)
+        deadline = time.monotonic() + 10
+        while conn.produce("t", 0, big).error != wire.NONE:
+            assert time.monotonic() < deadline, "no service although there is space"
+        count[0] += 1
+        conn.close()
+        assert server.stop() == 0
+        server.start()
+        with wire.Connection(server.host, server.port) as conn:
+            assert [conn.list_offsets("t", p, wire.LATEST).offset for p in range(2)] == count
+            assert conn.list_offsets("t", 0, wire.EARLIEST).offset == 150
