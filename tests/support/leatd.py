@@ -21,12 +21,13 @@ BUILD = pathlib.Path(os.environ.get("LEAT_BUILD", TOP / "build")).resolve()
 class Leatd:
     """Started by the constructor, which returns when it answers. `settings` are --set values."""
 
-    def __init__(self, settings=None, data=None, program="leatd", environ=None):
+    def __init__(self, settings=None, data=None, program="leatd", environ=None, config=None):
         self.own_data = data is None
         self.data = data or tempfile.mkdtemp(prefix="leat-test-")
         self.settings = {"listeners": "PLAINTEXT://127.0.0.1:0", "http.listeners": ""}
         self.settings.update(settings or {})
         self.program = BUILD / program
+        self.config = config
         self.environ = dict(os.environ, **(environ or {}))
         self.log_path = os.path.join(tempfile.gettempdir(), f"leatd-{os.getpid()}-{id(self)}.log")
         self.process = None
@@ -35,6 +36,8 @@ class Leatd:
     def start(self):
         read_end, write_end = os.pipe()
         command = [str(self.program), "--data", self.data, "--ready-fd", str(write_end)]
+        if self.config:
+            command += ["-c", str(self.config)]
         for key, value in self.settings.items():
             command += ["--set", f"{key}={value}"]
         with open(self.log_path, "ab") as log:
