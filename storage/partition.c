@@ -85,6 +85,7 @@ static void partition_free(struct log_partition *part)
     (void)pthread_mutex_destroy(&part->mutex);
     (void)pthread_mutex_destroy(&part->io_lock);
     lt_free(atomic_load_explicit(&part->failure, memory_order_relaxed));
+    lt_free(atomic_load_explicit(&part->damage, memory_order_relaxed));
     lt_free(part->root);
     lt_free(part->topic);
     lt_free(part->dir);
@@ -176,25 +177,39 @@ const char *log_partition_failure(const struct log_partition *part)
     return atomic_load_explicit(&part->failure, memory_order_acquire);
 }
 
+const char *log_partition_damage(const struct log_partition *part)
+{
+    return atomic_load_explicit(&part->damage, memory_order_acquire);
+}
+
 __attribute__((format(printf, 2, 0))) static void
-set_failure(struct log_partition *part, const char *fmt, va_list args)
+set_text(char *_Atomic *text_once, const char *fmt, va_list args)
 {
     char text[512];
     (void)vsnprintf(text, sizeof(text), fmt, args); /* cut short is good enough */
     char *copy = lt_strdup(text);
     char *expected = NULL;
     if (copy != NULL &&
-        !atomic_compare_exchange_strong_explicit(&part->failure, &expected, copy,
-                                                 memory_order_acq_rel, memory_order_acquire)) {
+        !atomic_compare_exchange_strong_explicit(text_once, &expected, copy, memory_order_acq_rel,
+                                                 memory_order_acquire)) {
         lt_free(copy);
     }
+}
+
+__attribute__((format(printf, 2, 3))) static void
+note_damage(struct log_partition *part, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    set_text(&part->damage, fmt, args);
+    va_end(args);
 }
 
 void log_partition_note_failure(struct log_partition *part, const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
-    set_failure(part, fmt, args);
+    set_text(&part->failure, fmt, args);
     va_end(args);
 }
 
@@ -202,7 +217,7 @@ void log_partition_poison(struct log_partition *part, const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
-    set_failure(part, fmt, args);
+    set_text(&part->failure, fmt, args);
     va_end(args);
     atomic_store_explicit(&part->failed, true, memory_order_release);
 }
@@ -224,11 +239,11 @@ int log_partition_note_bad(struct log_partition *part, struct log_segment *seg)
                                                   memory_order_release, memory_order_relaxed)) {
     }
     if (first) {
-        log_partition_note_failure(part,
-                                   "%s-%" PRId32 ": %020" PRId64 ".log: the batch at byte %" PRIu64
-                                   " failed its check: offsets from %" PRId64 " on are not served",
-                                   part->topic, part->number, seg->base_offset, position, offset);
-        const char *text = log_partition_failure(part);
+        note_damage(part,
+                    "%s-%" PRId32 ": %020" PRId64 ".log: the batch at byte %" PRIu64
+                    " failed its check: offsets from %" PRId64 " on are not served",
+                    part->topic, part->number, seg->base_offset, position, offset);
+        const char *text = log_partition_damage(part);
         if (text != NULL && part->env->event != NULL) {
             part->env->event(part->env, LT_ERROR, "partition_corrupt", text);
         }

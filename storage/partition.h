@@ -58,6 +58,10 @@ int log_partition_offsets(struct log_partition *part, struct log_offsets *ret);
 /* Why the partition is offline, with the offsets concerned; NULL while it is well. Lives as long as the partition. */
 const char *log_partition_failure(const struct log_partition *part);
 
+/* Which batch a reader found bad, NULL if none: reads from its offset on answer LEAT_ECORRUPT until the log is repaired,
+ * lower offsets are served and appends go on, so the partition is not offline. Lives as long as the partition. */
+const char *log_partition_damage(const struct log_partition *part);
+
 /* ---- append ---- */
 
 struct log_append_options {

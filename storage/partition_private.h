@@ -63,6 +63,7 @@ struct log_partition {
     _Atomic bool failed;      /* a write or flush failed: no more of them */
     _Atomic bool deleted;
     char *_Atomic failure; /* why; set once; owned */
+    char *_Atomic damage;  /* a batch that a reader found bad; set once; owned */
     bool was_cut;          /* set by load */
 
     /* Written by log_partition_move_offsets alone, under the mutex; each only grows once loaded. */
@@ -131,7 +132,7 @@ size_t log_segment_list_find(const struct log_segment_list *list, int64_t offset
 /* Final for the partition: no more writes. The first text stays. Does not call env->moved. */
 void log_partition_poison(struct log_partition *part, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
-/* A failure text without any other effect (bad batches). */
+/* The failure text of a partition that cannot be loaded. */
 void log_partition_note_failure(struct log_partition *part, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -496,7 +496,10 @@ START_TEST(bad_batch_is_never_served)
     options.offset = extent.next_offset;
     log_extent_release(&extent);
     ck_assert_int_eq(log_partition_read(fx.part, &options, &extent, &offsets), LEAT_ECORRUPT);
-    ck_assert_ptr_nonnull(log_partition_failure(fx.part));
+    ck_assert_ptr_nonnull(log_partition_damage(fx.part));
+    ck_assert_ptr_null(log_partition_failure(fx.part));
+    (void)log_fixture_append(&fx, 5, FIXTURE_NOW);
+    log_fixture_flush(&fx);
     ck_assert_int_eq(fx.event_count, 1);
     options.offset = 150;
     ck_assert_int_eq(log_partition_read(fx.part, &options, &extent, &offsets), LEAT_ECORRUPT);
