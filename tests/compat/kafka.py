@@ -126,8 +126,12 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["tool"] and len(sys.argv) > 2:
         sys.exit(subprocess.call(command(*sys.argv[2:])))
     elif sys.argv[1:2] == ["broker"]:
-        with Broker(dict(word.split("=", 1) for word in sys.argv[2:])) as broker:
-            print(broker.address, broker.process.pid, flush=True)
-            signal.sigwait([signal.SIGINT, signal.SIGTERM])
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        try:
+            with Broker(dict(word.split("=", 1) for word in sys.argv[2:])) as broker:
+                print(broker.address, broker.process.pid, flush=True)
+                signal.pause()
+        except KeyboardInterrupt:
+            pass
     else:
         sys.exit(__doc__)
