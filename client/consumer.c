@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "client/consumer_impl.h"
 
 #define NS_PER_MS 1000000
@@ -380,6 +381,7 @@ seek_all(struct leat_consumer *c, const struct leat_offsets *offsets, struct lea
         const struct lc_offset *entry = &offsets->entries[i];
         struct lc_part *part = find_part(c, entry->topic, entry->partition);
 
+        LT_ASSERT(part != NULL); /* the loop above found every one */
         part->seq++;
         (void)point(c, part, entry->offset, false); /* checked before */
     }
