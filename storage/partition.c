@@ -306,7 +306,8 @@ int64_t log_partition_recovery_point(const struct log_partition *part)
 int64_t log_partition_log_start(const struct log_partition *part)
 {
     if (atomic_load_explicit(&part->state, memory_order_acquire) != LOG_READY) {
-        return part->open_log_start < 0 ? 0 : part->open_log_start;
+        int64_t log_start = atomic_load_explicit(&part->open_log_start, memory_order_relaxed);
+        return log_start < 0 ? 0 : log_start;
     }
     return atomic_load_explicit(&part->log_start, memory_order_acquire);
 }

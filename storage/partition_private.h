@@ -49,7 +49,7 @@ struct log_partition {
     bool create; /* as in log_open_options, the next five too */
     bool clean;
     int64_t open_recovery_point;
-    int64_t open_log_start;
+    _Atomic int64_t open_log_start; /* read by writers of checkpoints before the load is over */
 
     pthread_mutex_t owner_lock;
     void *owner; /* guarded by owner_lock */
