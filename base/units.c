@@ -2,7 +2,6 @@
 #include "base/units.h"
 
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "leat/err.h"
@@ -83,19 +82,6 @@ int lt_parse_duration_ms(const char *text, int64_t plain_unit_ms, int64_t *ret_m
     } while (*text != '\0');
     *ret_ms = negative ? -total : total;
     return 0;
-}
-
-const char *lt_format_size(int64_t bytes, char *buf, size_t size)
-{
-    static const char *const names[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-    double value = (double)bytes;
-    size_t i = 0;
-    while (value >= 1024.0 && i + 1 < sizeof(names) / sizeof(names[0])) {
-        value /= 1024.0;
-        i++;
-    }
-    (void)snprintf(buf, size, i == 0 || value >= 100.0 ? "%.0f %s" : "%.1f %s", value, names[i]);
-    return buf;
 }
 
 static int take_number(const char **text, int64_t *ret_number)

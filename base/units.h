@@ -17,7 +17,4 @@ int lt_parse_size(const char *text, int64_t *ret_bytes);
  * front is allowed. Errors as above. */
 int lt_parse_duration_ms(const char *text, int64_t plain_unit_ms, int64_t *ret_ms);
 
-/* "64 KiB", "1.5 GiB", "12 B" into buf; returns buf. */
-const char *lt_format_size(int64_t bytes, char *buf, size_t size);
-
 #endif
