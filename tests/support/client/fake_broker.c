@@ -1,0 +1,645 @@
+/* fake_broker.c: see fake_broker.h. Plain threads and blocking sockets: the thing under test is the client. */
+#include "tests/support/client/fake_broker.h"
+
+#include <check.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/arena.h"
+#include "proto/api.h"
+#include "proto/errors.h"
+#include "proto/header.h"
+#include "proto/messages.h"
+#include "proto/record_batch.h"
+#include "proto/varint.h"
+
+#define RULES_MAX 16
+#define CONNECTIONS_MAX 256
+#define PARTITIONS_MAX 16
+#define API_KEYS 128
+
+struct log_part {
+    struct lt_buf bytes; /* whole batches */
+    int64_t start;
+    int64_t end;
+};
+
+struct fake_broker {
+    pthread_mutex_t lock;
+    pthread_cond_t cond; /* something was appended, or everything ends */
+    struct log_part parts[PARTITIONS_MAX];
+    int32_t part_count;
+    struct fake_rule rules[RULES_MAX];
+    size_t rule_count;
+    int counts[API_KEYS];
+    size_t batch_max;
+    int listener; /* -1 = down */
+    int port;
+    char address[32];
+    bool ending;
+    pthread_t acceptor;
+    pthread_t threads[CONNECTIONS_MAX];
+    int sockets[CONNECTIONS_MAX];
+    size_t connection_count;
+};
+
+struct connection {
+    struct fake_broker *broker;
+    int fd;
+};
+
+/* One request being answered. */
+struct exchange {
+    struct fake_broker *broker;
+    struct lt_arena arena;
+    struct proto_request_header header;
+    const struct proto_api *api;
+    struct proto_reader reader;
+    bool has_rule;
+    struct fake_rule rule;
+    bool no_answer; /* acks=0 */
+    void *response;
+};
+
+static void *accept_all(void *arg);
+static void *serve(void *arg);
+
+static int listen_at(int port, int *ret_port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)port),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof(address);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int on = 1;
+
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)), 0);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    ck_assert_int_eq(listen(fd, 64), 0);
+    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    *ret_port = ntohs(address.sin_port);
+    return fd;
+}
+
+struct fake_broker *fake_broker_new(int32_t partition_count)
+{
+    struct fake_broker *broker = lt_calloc(1, sizeof(*broker));
+
+    ck_assert_ptr_nonnull(broker);
+    broker->part_count = partition_count;
+    ck_assert_int_eq(pthread_mutex_init(&broker->lock, NULL), 0);
+    ck_assert_int_eq(pthread_cond_init(&broker->cond, NULL), 0);
+    broker->listener = listen_at(0, &broker->port);
+    snprintf(broker->address, sizeof(broker->address), "127.0.0.1:%d", broker->port);
+    ck_assert_int_eq(pthread_create(&broker->acceptor, NULL, accept_all, broker), 0);
+    return broker;
+}
+
+void fake_broker_down(struct fake_broker *broker)
+{
+    pthread_mutex_lock(&broker->lock);
+    shutdown(broker->listener, SHUT_RDWR);
+    for (size_t i = 0; i < broker->connection_count; i++) {
+        shutdown(broker->sockets[i], SHUT_RDWR);
+    }
+    pthread_cond_broadcast(&broker->cond);
+    pthread_mutex_unlock(&broker->lock);
+    pthread_join(broker->acceptor, NULL);
+    for (size_t i = 0; i < broker->connection_count; i++) {
+        shutdown(broker->sockets[i], SHUT_RDWR); /* also what was accepted meanwhile */
+        pthread_join(broker->threads[i], NULL);
+        close(broker->sockets[i]);
+    }
+    broker->connection_count = 0;
+    close(broker->listener);
+    broker->listener = -1;
+}
+
+void fake_broker_up(struct fake_broker *broker)
+{
+    int port;
+
+    broker->listener = listen_at(broker->port, &port);
+    ck_assert_int_eq(pthread_create(&broker->acceptor, NULL, accept_all, broker), 0);
+}
+
+void fake_broker_free(struct fake_broker *broker)
+{
+    broker->ending = true;
+    if (broker->listener >= 0) {
+        fake_broker_down(broker);
+    }
+    for (int32_t i = 0; i < broker->part_count; i++) {
+        lt_buf_release(&broker->parts[i].bytes);
+    }
+    pthread_cond_destroy(&broker->cond);
+    pthread_mutex_destroy(&broker->lock);
+    lt_free(broker);
+}
+
+const char *fake_broker_address(const struct fake_broker *broker)
+{
+    return broker->address;
+}
+
+void fake_broker_rule(struct fake_broker *broker, const struct fake_rule *rule)
+{
+    pthread_mutex_lock(&broker->lock);
+    ck_assert_uint_lt(broker->rule_count, RULES_MAX);
+    broker->rules[broker->rule_count++] = *rule;
+    pthread_mutex_unlock(&broker->lock);
+}
+
+void fake_broker_batch_max(struct fake_broker *broker, size_t size)
+{
+    pthread_mutex_lock(&broker->lock);
+    broker->batch_max = size;
+    pthread_mutex_unlock(&broker->lock);
+}
+
+int64_t fake_broker_log(struct fake_broker *broker, int32_t partition, struct lt_buf *buf)
+{
+    int64_t end;
+
+    pthread_mutex_lock(&broker->lock);
+    ck_assert_int_eq(lt_buf_append(buf, broker->parts[partition].bytes.data,
+                                   broker->parts[partition].bytes.size),
+                     0);
+    end = broker->parts[partition].end;
+    pthread_mutex_unlock(&broker->lock);
+    return end;
+}
+
+/* Lock held. */
+static void append_raw(struct log_part *part, const void *batches, size_t size)
+{
+    struct lt_slice rest = lt_slice(batches, size);
+    struct proto_batch_header header;
+
+    ck_assert_int_eq(lt_buf_append(&part->bytes, batches, size), 0);
+    while (proto_batch_header_read(rest.data, rest.size, &header) == 0) {
+        part->end = proto_batch_header_last_offset(&header) + 1;
+        rest.data += proto_batch_header_total(&header);
+        rest.size -= proto_batch_header_total(&header);
+    }
+}
+
+void fake_broker_append(struct fake_broker *broker,
+                        int32_t partition,
+                        const void *batches,
+                        size_t size)
+{
+    pthread_mutex_lock(&broker->lock);
+    append_raw(&broker->parts[partition], batches, size);
+    pthread_cond_broadcast(&broker->cond);
+    pthread_mutex_unlock(&broker->lock);
+}
+
+void fake_broker_trim(struct fake_broker *broker, int32_t partition, int64_t start)
+{
+    pthread_mutex_lock(&broker->lock);
+    broker->parts[partition].start = start;
+    pthread_mutex_unlock(&broker->lock);
+}
+
+int fake_broker_count(struct fake_broker *broker, int16_t api_key)
+{
+    int count;
+
+    pthread_mutex_lock(&broker->lock);
+    count = broker->counts[api_key];
+    pthread_mutex_unlock(&broker->lock);
+    return count;
+}
+
+/* ---- handlers ---- */
+
+static int16_t rule_code(const struct exchange *x)
+{
+    return x->has_rule && x->rule.action == FAKE_ERROR ? x->rule.code : 0;
+}
+
+static void *room(struct exchange *x, size_t count, size_t size)
+{
+    void *memory = lt_arena_calloc(&x->arena, count + 1, size);
+
+    ck_assert_ptr_nonnull(memory);
+    return memory;
+}
+
+static void handle_api_versions(struct exchange *x)
+{
+    struct proto_api_versions_response *response = x->response;
+
+    response->error_code = rule_code(x);
+    response->api_keys = room(x, proto_api_count, sizeof(response->api_keys[0]));
+    for (size_t i = 0; i < proto_api_count; i++) {
+        int16_t key = proto_apis[i].key;
+
+        if (key == PROTO_API_PRODUCE || key == PROTO_API_FETCH || key == PROTO_API_LIST_OFFSETS ||
+            key == PROTO_API_METADATA || key == PROTO_API_API_VERSIONS) {
+            response->api_keys[response->api_keys_count++] =
+                (struct proto_api_versions_response_api_version){
+                    .api_key = key,
+                    .min_version = proto_apis[i].served_min,
+                    .max_version = proto_apis[i].served_max};
+        }
+    }
+}
+
+static void handle_metadata(struct exchange *x)
+{
+    struct proto_metadata_request request;
+    struct proto_metadata_response *response = x->response;
+    struct proto_metadata_response_topic *topic;
+    static const int32_t node = 1;
+
+    ck_assert_int_eq(
+        proto_metadata_request_decode(&x->reader, x->header.api_version, &x->arena, &request), 0);
+    response->brokers = room(x, 1, sizeof(response->brokers[0]));
+    proto_metadata_response_broker_init(&response->brokers[0]);
+    response->brokers[0].node_id = node;
+    response->brokers[0].host = lt_slice_text("127.0.0.1");
+    response->brokers[0].port = x->broker->port;
+    response->brokers_count = 1;
+    response->controller_id = node;
+    response->topics = room(x, (size_t)(request.topics_count < 0 ? 0 : request.topics_count),
+                            sizeof(response->topics[0]));
+    for (int32_t i = 0; i < request.topics_count; i++) {
+        topic = &response->topics[response->topics_count++];
+        proto_metadata_response_topic_init(topic);
+        topic->name = request.topics[i].name;
+        topic->error_code = rule_code(x);
+        if (!lt_slice_is(topic->name, "t")) {
+            topic->error_code = PROTO_ERROR_UNKNOWN_TOPIC_OR_PARTITION;
+        }
+        if (topic->error_code != 0) {
+            continue;
+        }
+        topic->partitions = room(x, (size_t)x->broker->part_count, sizeof(topic->partitions[0]));
+        for (int32_t k = 0; k < x->broker->part_count; k++) {
+            proto_metadata_response_partition_init(&topic->partitions[k]);
+            topic->partitions[k].partition_index = k;
+            topic->partitions[k].leader_id = node;
+            topic->partitions[k].leader_epoch = 5;
+        }
+        topic->partitions_count = x->broker->part_count;
+    }
+}
+
+/* Lock held. */
+static void store(struct exchange *x,
+                  const struct proto_produce_request_partition_produce_data *data,
+                  struct proto_produce_response_partition_produce_response *answer)
+{
+    struct log_part *part = &x->broker->parts[data->index];
+    struct proto_batch_header header;
+    uint8_t *copy = lt_arena_memdup(&x->arena, data->records.data, data->records.size);
+
+    ck_assert_ptr_nonnull(copy);
+    ck_assert_int_eq(proto_batch_read(copy, data->records.size, &header), 0);
+    if (x->broker->batch_max > 0 && data->records.size > x->broker->batch_max) {
+        answer->error_code = PROTO_ERROR_MESSAGE_TOO_LARGE;
+        return;
+    }
+    answer->base_offset = part->end;
+    proto_batch_set_base_offset(copy, part->end);
+    proto_batch_set_leader_epoch(copy, 5);
+    append_raw(part, copy, data->records.size);
+    pthread_cond_broadcast(&x->broker->cond);
+}
+
+static void handle_produce(struct exchange *x)
+{
+    struct proto_produce_request request;
+    struct proto_produce_response *response = x->response;
+
+    ck_assert_int_eq(
+        proto_produce_request_decode(&x->reader, x->header.api_version, &x->arena, &request), 0);
+    x->no_answer = request.acks == 0;
+    response->responses = room(x, (size_t)request.topic_data_count, sizeof(response->responses[0]));
+    for (int32_t i = 0; i < request.topic_data_count; i++) {
+        struct proto_produce_response_topic_produce_response *topic = &response->responses[i];
+
+        proto_produce_response_topic_produce_response_init(topic);
+        topic->name = request.topic_data[i].name;
+        topic->partition_responses_count = request.topic_data[i].partition_data_count;
+        topic->partition_responses = room(x, (size_t)topic->partition_responses_count,
+                                          sizeof(topic->partition_responses[0]));
+        for (int32_t k = 0; k < topic->partition_responses_count; k++) {
+            struct proto_produce_response_partition_produce_response *answer =
+                &topic->partition_responses[k];
+
+            proto_produce_response_partition_produce_response_init(answer);
+            answer->index = request.topic_data[i].partition_data[k].index;
+            answer->base_offset = -1;
+            answer->log_append_time_ms = -1;
+            answer->error_code = rule_code(x);
+            if (answer->error_code == 0) {
+                store(x, &request.topic_data[i].partition_data[k], answer);
+            }
+        }
+    }
+    response->responses_count = request.topic_data_count;
+}
+
+/* Batches from `offset` on, at most size_max bytes but at least one. Lock held. */
+static struct proto_records
+read_part(struct exchange *x, const struct log_part *part, int64_t offset, size_t size_max)
+{
+    struct lt_slice rest = lt_buf_slice(&part->bytes);
+    struct proto_batch_header header;
+    struct proto_records found = {(const uint8_t *)"", 0, NULL};
+
+    while (proto_batch_header_read(rest.data, rest.size, &header) == 0) {
+        size_t size = proto_batch_header_total(&header);
+
+        if (proto_batch_header_last_offset(&header) >= offset) {
+            if (found.size > 0 && found.size + size > size_max) {
+                break;
+            }
+            found.data = found.size == 0 ? rest.data : found.data;
+            found.size += size;
+        }
+        rest.data += size;
+        rest.size -= size;
+    }
+    if (found.size > 0) {
+        uint8_t *copy = lt_arena_memdup(&x->arena, found.data, found.size);
+
+        ck_assert_ptr_nonnull(copy);
+        copy[found.size - 1] ^= x->has_rule && x->rule.action == FAKE_DAMAGE ? 0x10 : 0;
+        found.data = copy;
+    }
+    return found;
+}
+
+/* One look at everything that was asked for. Lock held. Returns bytes found, or 1 for an error. */
+static size_t look(struct exchange *x, const struct proto_fetch_request *request)
+{
+    struct proto_fetch_response *response = x->response;
+    size_t found = 0;
+
+    for (int32_t i = 0; i < request->topics_count; i++) {
+        for (int32_t k = 0; k < request->topics[i].partitions_count; k++) {
+            const struct proto_fetch_request_partition *ask = &request->topics[i].partitions[k];
+            const struct log_part *part = &x->broker->parts[ask->partition];
+            struct proto_fetch_response_partition_data *answer =
+                &response->responses[i].partitions[k];
+
+            proto_fetch_response_partition_data_init(answer);
+            answer->partition_index = ask->partition;
+            answer->high_watermark = part->end;
+            answer->last_stable_offset = part->end;
+            answer->log_start_offset = part->start;
+            answer->error_code = rule_code(x);
+            answer->records = (struct proto_records){(const uint8_t *)"", 0, NULL};
+            if (ask->fetch_offset < part->start || ask->fetch_offset > part->end) {
+                answer->error_code = PROTO_ERROR_OFFSET_OUT_OF_RANGE;
+            }
+            if (answer->error_code == 0) {
+                answer->records =
+                    read_part(x, part, ask->fetch_offset, (size_t)ask->partition_max_bytes);
+            }
+            found += answer->records.size + (answer->error_code != 0);
+        }
+    }
+    return found;
+}
+
+static void handle_fetch(struct exchange *x)
+{
+    struct proto_fetch_request request;
+    struct proto_fetch_response *response = x->response;
+    struct timespec until;
+
+    ck_assert_int_eq(
+        proto_fetch_request_decode(&x->reader, x->header.api_version, &x->arena, &request), 0);
+    response->responses = room(x, (size_t)request.topics_count, sizeof(response->responses[0]));
+    response->responses_count = request.topics_count;
+    for (int32_t i = 0; i < request.topics_count; i++) {
+        proto_fetch_response_fetchable_topic_response_init(&response->responses[i]);
+        response->responses[i].topic = request.topics[i].topic;
+        response->responses[i].partitions_count = request.topics[i].partitions_count;
+        response->responses[i].partitions = room(x, (size_t)request.topics[i].partitions_count,
+                                                 sizeof(response->responses[i].partitions[0]));
+    }
+    ck_assert_int_eq(clock_gettime(CLOCK_REALTIME, &until), 0);
+    until.tv_nsec += (long)request.max_wait_ms % 1000 * 1000000;
+    until.tv_sec += request.max_wait_ms / 1000 + until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    while (look(x, &request) < (size_t)request.min_bytes && !x->broker->ending &&
+           pthread_cond_timedwait(&x->broker->cond, &x->broker->lock, &until) == 0) {
+    }
+}
+
+static void handle_list_offsets(struct exchange *x)
+{
+    struct proto_list_offsets_request request;
+    struct proto_list_offsets_response *response = x->response;
+
+    ck_assert_int_eq(
+        proto_list_offsets_request_decode(&x->reader, x->header.api_version, &x->arena, &request),
+        0);
+    response->topics = room(x, (size_t)request.topics_count, sizeof(response->topics[0]));
+    response->topics_count = request.topics_count;
+    for (int32_t i = 0; i < request.topics_count; i++) {
+        struct proto_list_offsets_response_topic_response *topic = &response->topics[i];
+
+        proto_list_offsets_response_topic_response_init(topic);
+        topic->name = request.topics[i].name;
+        topic->partitions_count = request.topics[i].partitions_count;
+        topic->partitions = room(x, (size_t)topic->partitions_count, sizeof(topic->partitions[0]));
+        for (int32_t k = 0; k < topic->partitions_count; k++) {
+            const struct proto_list_offsets_request_partition *ask =
+                &request.topics[i].partitions[k];
+
+            proto_list_offsets_response_partition_response_init(&topic->partitions[k]);
+            topic->partitions[k].partition_index = ask->partition_index;
+            topic->partitions[k].error_code = rule_code(x);
+            topic->partitions[k].offset = ask->timestamp == -2
+                                              ? x->broker->parts[ask->partition_index].start
+                                              : x->broker->parts[ask->partition_index].end;
+        }
+    }
+}
+
+static void handle(struct exchange *x)
+{
+    switch (x->api->key) {
+    case PROTO_API_API_VERSIONS:
+        handle_api_versions(x);
+        break;
+    case PROTO_API_METADATA:
+        handle_metadata(x);
+        break;
+    case PROTO_API_PRODUCE:
+        handle_produce(x);
+        break;
+    case PROTO_API_FETCH:
+        handle_fetch(x);
+        break;
+    case PROTO_API_LIST_OFFSETS:
+        handle_list_offsets(x);
+        break;
+    default:
+        ck_abort_msg("request %s was not expected", x->api->name);
+    }
+}
+
+/* ---- connections ---- */
+
+static bool read_all(int fd, void *data, size_t size)
+{
+    uint8_t *at = data;
+
+    while (size > 0) {
+        ssize_t got = recv(fd, at, size, 0);
+
+        if (got <= 0) {
+            return false;
+        }
+        at += got;
+        size -= (size_t)got;
+    }
+    return true;
+}
+
+static bool write_all(int fd, const void *data, size_t size)
+{
+    const uint8_t *at = data;
+
+    while (size > 0) {
+        ssize_t sent = send(fd, at, size, MSG_NOSIGNAL);
+
+        if (sent <= 0) {
+            return false;
+        }
+        at += sent;
+        size -= (size_t)sent;
+    }
+    return true;
+}
+
+/* Lock held. */
+static void find_rule(struct exchange *x)
+{
+    for (size_t i = 0; i < x->broker->rule_count && !x->has_rule; i++) {
+        struct fake_rule *rule = &x->broker->rules[i];
+
+        if (rule->api_key != x->api->key || rule->count == 0) {
+            continue;
+        }
+        if (rule->skip > 0) {
+            rule->skip--;
+            continue;
+        }
+        rule->count -= rule->count > 0;
+        x->has_rule = true;
+        x->rule = *rule;
+    }
+}
+
+static bool send_answer(struct exchange *x, int fd)
+{
+    size_t size = 4 + proto_response_header_size(x->api, x->header.api_version) +
+                  x->api->response.size(x->response, x->header.api_version);
+    uint8_t *bytes = lt_arena_alloc(&x->arena, size);
+    struct proto_writer writer;
+
+    ck_assert_ptr_nonnull(bytes);
+    proto_writer_init(&writer, bytes, size, &x->arena);
+    proto_write_int32(&writer, (int32_t)(size - 4));
+    proto_response_header_encode(x->api, x->header.api_version, x->header.correlation_id, &writer);
+    x->api->response.encode(x->response, x->header.api_version, &writer);
+    if (x->has_rule && x->rule.action == FAKE_GARBAGE) {
+        memset(bytes + 8, 0xff, size - 8);
+    }
+    if (x->has_rule && x->rule.action == FAKE_HALF) {
+        (void)write_all(fd, bytes, size / 2); /* it is closed in any case */
+        return false;
+    }
+    return write_all(fd, bytes, size);
+}
+
+/* Answer one frame. Returns false when the connection is to be closed. */
+static bool answer(struct exchange *x, int fd, struct lt_slice frame)
+{
+    bool silent;
+
+    proto_reader_init(&x->reader, frame);
+    ck_assert_int_eq(proto_request_header_decode(&x->reader, &x->header, &x->api), 0);
+    pthread_mutex_lock(&x->broker->lock);
+    x->broker->counts[x->api->key]++;
+    find_rule(x);
+    silent = x->has_rule && (x->rule.action == FAKE_HANG_UP || x->rule.action == FAKE_SILENCE);
+    x->response = room(x, 1, x->api->response.struct_size);
+    x->api->response.init(x->response);
+    if (!silent) {
+        handle(x);
+    }
+    pthread_mutex_unlock(&x->broker->lock);
+    if (silent) {
+        return x->rule.action == FAKE_SILENCE;
+    }
+    if (x->has_rule && x->rule.action == FAKE_DO_HANG_UP) {
+        return false;
+    }
+    return x->no_answer || send_answer(x, fd);
+}
+
+static void *serve(void *arg)
+{
+    struct connection *own = arg;
+    uint8_t prefix[4];
+    bool more = true;
+    bool mute = false;
+
+    while (more && read_all(own->fd, prefix, sizeof(prefix))) {
+        struct exchange x = {.broker = own->broker};
+        size_t size = proto_load_u32(prefix);
+        uint8_t *frame;
+
+        lt_arena_init(&x.arena, 0);
+        frame = room(&x, size, 1);
+        more =
+            read_all(own->fd, frame, size) && (mute || answer(&x, own->fd, lt_slice(frame, size)));
+        mute = mute || (x.has_rule && x.rule.action == FAKE_SILENCE);
+        lt_arena_release(&x.arena);
+    }
+    shutdown(own->fd, SHUT_RDWR);
+    lt_free(own);
+    return NULL;
+}
+
+static void *accept_all(void *arg)
+{
+    struct fake_broker *broker = arg;
+
+    for (;;) {
+        int fd = accept4(broker->listener, NULL, NULL, SOCK_CLOEXEC);
+        struct connection *own;
+
+        if (fd < 0) {
+            return NULL;
+        }
+        own = lt_malloc(sizeof(*own));
+        ck_assert_ptr_nonnull(own);
+        *own = (struct connection){.broker = broker, .fd = fd};
+        pthread_mutex_lock(&broker->lock);
+        ck_assert_uint_lt(broker->connection_count, CONNECTIONS_MAX);
+        broker->sockets[broker->connection_count] = fd;
+        ck_assert_int_eq(
+            pthread_create(&broker->threads[broker->connection_count++], NULL, serve, own), 0);
+        pthread_mutex_unlock(&broker->lock);
+    }
+}

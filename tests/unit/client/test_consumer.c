@@ -1,0 +1,421 @@
+/* The consumer against a broker that errs, damages and hangs up: every record once, in order, and errors that name their partition. */
+#include <check.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <leat/leat.h>
+
+#include "proto/api.h"
+#include "proto/batch_builder.h"
+#include "proto/varint.h"
+#include "tests/support/client/fake_broker.h"
+#include "tests/support/test_main.h"
+
+#define BATCHES 40
+#define PER_BATCH 25
+
+static struct fake_broker *broker;
+static struct leat_conf *conf;
+static struct leat_client *client;
+static struct leat_consumer *consumer;
+static struct leat_offsets *parts;
+
+static void set(const char *key, const char *value)
+{
+    ck_assert_int_eq(leat_conf_set(conf, key, value, NULL), 0);
+}
+
+static void
+append(int32_t partition, int64_t base, int count, const struct proto_batch_options *like)
+{
+    struct proto_batch_builder builder;
+    struct proto_batch_options options;
+    uint8_t *bytes;
+    size_t size;
+
+    proto_batch_builder_init(&builder);
+    proto_batch_options_init(&options);
+    if (like != NULL) {
+        options = *like;
+    }
+    options.base_offset = base;
+    for (int i = 0; i < count; i++) {
+        const struct proto_record_header header = {lt_slice_text("h"), LT_SLICE_NULL};
+        struct proto_new_record rec = {
+            .timestamp = 1000 + base + i, .headers = &header, .header_count = 1};
+        char text[32];
+
+        snprintf(text, sizeof(text), "%lld", (long long)base + i);
+        rec.value = lt_slice_text(text);
+        ck_assert_int_eq(proto_batch_builder_add(&builder, &rec), 0);
+    }
+    ck_assert_int_eq(proto_batch_builder_finish(&builder, &options, &bytes, &size), 0);
+    fake_broker_append(broker, partition, bytes, size);
+    proto_batch_builder_release(&builder);
+}
+
+static void append_all(int codec)
+{
+    struct proto_batch_options options;
+
+    proto_batch_options_init(&options);
+    options.codec = codec;
+    for (int64_t i = 0; i < BATCHES; i++) {
+        for (int32_t part = 0; part < 3; part++) {
+            append(part, i * PER_BATCH, PER_BATCH, &options);
+        }
+    }
+}
+
+static void setup(void)
+{
+    broker = fake_broker_new(3);
+    conf = leat_conf_new();
+    set("bootstrap.servers", fake_broker_address(broker));
+    set("retry.backoff.ms", "10");
+    set("reconnect.backoff.ms", "10");
+    set("fetch.max.wait.ms", "50");
+    client = NULL;
+    consumer = NULL;
+    parts = leat_offsets_new();
+}
+
+static void teardown(void)
+{
+    leat_offsets_free(parts);
+    leat_consumer_free(consumer);
+    leat_client_unref(client);
+    leat_conf_free(conf);
+    fake_broker_free(broker);
+}
+
+static void start(int64_t offset)
+{
+    ck_assert_int_eq(leat_client_new(conf, &client, NULL), 0);
+    ck_assert_int_eq(leat_consumer_new(client, NULL, &consumer, NULL), 0);
+    for (int32_t i = 0; i < 3; i++) {
+        ck_assert_int_eq(leat_offsets_add(parts, "t", i, offset), 0);
+    }
+    ck_assert_int_eq(leat_consumer_assign(consumer, parts, NULL), 0);
+}
+
+/* Read until every partition is at `end`; checks that offsets have no gap from `begin` on. */
+static void read_up_to(int64_t begin, int64_t end)
+{
+    int64_t next[3] = {begin, begin, begin};
+
+    while (next[0] < end || next[1] < end || next[2] < end) {
+        struct leat_batch *batch = NULL;
+        struct leat_error *err = NULL;
+        int count = leat_consumer_poll(consumer, 10000, &batch, &err);
+
+        ck_assert_msg(count > 0, "poll: %d %s", count, leat_error_message(err));
+        for (size_t i = 0; i < leat_batch_count(batch); i++) {
+            const struct leat_record *rec = leat_batch_at(batch, i);
+            char text[32] = {0};
+            const void *value;
+            const char *name;
+            int32_t part;
+            size_t size;
+
+            ck_assert_str_eq(leat_record_topic(rec, &part), "t");
+            ck_assert_int_eq(leat_record_offset(rec), next[part]);
+            value = leat_record_value(rec, &size);
+            memcpy(text, value, size < 31 ? size : 31);
+            ck_assert_int_eq(strtoll(text, NULL, 10), next[part]);
+            ck_assert_int_eq(leat_record_timestamp(rec), 1000 + next[part]);
+            ck_assert_ptr_null(leat_record_header_at(rec, 0, &name, &size));
+            ck_assert_str_eq(name, "h");
+            next[part]++;
+        }
+        leat_batch_unref(batch);
+    }
+    for (int32_t i = 0; i < 3; i++) {
+        ck_assert_int_eq(leat_consumer_position(consumer, "t", i), end);
+        ck_assert_int_eq(leat_consumer_lag(consumer, "t", i), 0);
+    }
+}
+
+/* Every record of every partition comes once, in order, with each codec. */
+START_TEST(records_come_in_order)
+{
+    append_all(_i);
+    start(LEAT_OFFSET_START);
+    read_up_to(0, BATCHES * PER_BATCH);
+    append(0, BATCHES * PER_BATCH, 1, NULL);
+    append(1, BATCHES * PER_BATCH, 1, NULL);
+    append(2, BATCHES * PER_BATCH, 1, NULL);
+    read_up_to(BATCHES * PER_BATCH, BATCHES * PER_BATCH + 1);
+}
+END_TEST
+
+static const struct fake_rule troubles[] = {
+    {PROTO_API_FETCH, 1, 3, FAKE_ERROR, 6},        {PROTO_API_FETCH, 0, 2, FAKE_ERROR, 74},
+    {PROTO_API_FETCH, 1, 2, FAKE_ERROR, 3},        {PROTO_API_FETCH, 1, 2, FAKE_HANG_UP, 0},
+    {PROTO_API_FETCH, 1, 2, FAKE_DO_HANG_UP, 0},   {PROTO_API_FETCH, 1, 1, FAKE_SILENCE, 0},
+    {PROTO_API_FETCH, 1, 1, FAKE_HALF, 0},         {PROTO_API_FETCH, 1, 1, FAKE_GARBAGE, 0},
+    {PROTO_API_LIST_OFFSETS, 0, 2, FAKE_ERROR, 6}, {PROTO_API_LIST_OFFSETS, 0, 2, FAKE_HANG_UP, 0},
+    {PROTO_API_METADATA, 0, 2, FAKE_ERROR, 5},     {PROTO_API_METADATA, 0, 2, FAKE_HANG_UP, 0},
+};
+
+/* Whatever passes is ridden out: no record is missing, none comes twice. */
+START_TEST(trouble_that_passes_loses_nothing)
+{
+    set("request.timeout.ms", "200");
+    set("max.partition.fetch.bytes", "2000");
+    fake_broker_rule(broker, &troubles[_i]);
+    append_all(0);
+    start(LEAT_OFFSET_START);
+    read_up_to(0, BATCHES * PER_BATCH);
+}
+END_TEST
+
+/* Small polls and a small queue change nothing but the pace. */
+START_TEST(limits_bound_what_is_taken)
+{
+    struct leat_batch *batch = NULL;
+
+    set("max.poll.records", "7");
+    set("queued.max.messages.kbytes", "1");
+    set("max.partition.fetch.bytes", "1000");
+    append_all(0);
+    start(LEAT_OFFSET_START);
+    ck_assert_int_eq(leat_consumer_poll(consumer, 10000, &batch, NULL), 7);
+    leat_batch_unref(batch);
+    ck_assert_int_eq(leat_consumer_seek(consumer, parts, NULL), 0);
+    read_up_to(0, BATCHES * PER_BATCH);
+}
+END_TEST
+
+/* Seek goes anywhere, also into the middle of a batch; what was fetched before is not seen again. */
+START_TEST(seek_starts_in_the_middle_of_a_batch)
+{
+    append_all(1);
+    start(LEAT_OFFSET_START);
+    read_up_to(0, BATCHES * PER_BATCH);
+    for (int64_t offset = 3; offset < 100; offset += 31) {
+        struct leat_offsets *to = leat_offsets_new();
+
+        for (int32_t i = 0; i < 3; i++) {
+            ck_assert_int_eq(leat_offsets_add(to, "t", i, offset), 0);
+        }
+        ck_assert_int_eq(leat_consumer_seek(consumer, to, NULL), 0);
+        ck_assert_int_eq(leat_consumer_position(consumer, "t", 1), offset);
+        read_up_to(offset, BATCHES * PER_BATCH);
+        leat_offsets_free(to);
+    }
+}
+END_TEST
+
+/* A batch whose checksum is wrong is an error that names place and partition; check.crcs=false takes it as it is. */
+START_TEST(damage_is_told)
+{
+    const struct fake_rule rule = {PROTO_API_FETCH, 0, -1, FAKE_DAMAGE, 0};
+    struct leat_batch *batch = NULL;
+    struct leat_error *err = NULL;
+
+    fake_broker_rule(broker, &rule);
+    append(0, 0, 5, NULL);
+    start(LEAT_OFFSET_START);
+    ck_assert_int_eq(leat_consumer_poll(consumer, 10000, &batch, &err), LEAT_ECORRUPT);
+    ck_assert_ptr_nonnull(strstr(leat_error_message(err), "t-0 at offset 0"));
+    leat_error_free(err);
+    ck_assert_int_eq(leat_consumer_poll(consumer, 100, &batch, NULL), 0); /* told once */
+    ck_assert_ptr_null(batch);
+}
+END_TEST
+
+/* An offset that is gone: auto.offset.reset decides. */
+START_TEST(offset_out_of_range_follows_the_policy)
+{
+    static const char *const policies[] = {"earliest", "latest", "none"};
+    struct leat_batch *batch = NULL;
+    struct leat_error *err = NULL;
+    int count;
+
+    set("auto.offset.reset", policies[_i]);
+    append_all(0);
+    for (int32_t i = 0; i < 3; i++) {
+        fake_broker_trim(broker, i, 100);
+    }
+    start(50);
+    if (_i == 1) {
+        ck_assert_int_eq(leat_consumer_poll(consumer, 300, &batch, NULL), 0);
+        ck_assert_int_eq(leat_consumer_position(consumer, "t", 0), BATCHES * PER_BATCH);
+        return;
+    }
+    count = leat_consumer_poll(consumer, 10000, &batch, &err);
+    if (_i == 0) {
+        ck_assert_int_gt(count, 0);
+        ck_assert_int_eq(leat_record_offset(leat_batch_at(batch, 0)), 100);
+        leat_batch_unref(batch);
+    } else {
+        ck_assert_int_eq(count, LEAT_ERANGE);
+        ck_assert_ptr_nonnull(strstr(leat_error_message(err), "offset 50 does not exist"));
+        leat_error_free(err);
+    }
+}
+END_TEST
+
+/* A topic that is not there is told, and told again while it lasts. */
+START_TEST(unknown_topic_is_told)
+{
+    struct leat_offsets *other = leat_offsets_new();
+    struct leat_batch *batch = NULL;
+    struct leat_error *err = NULL;
+
+    start(LEAT_OFFSET_START);
+    ck_assert_int_eq(leat_offsets_add(other, "other", 0, 0), 0);
+    ck_assert_int_eq(leat_consumer_assign(consumer, other, NULL), 0);
+    ck_assert_int_eq(leat_consumer_poll(consumer, 10000, &batch, &err), LEAT_BROKER_ERROR(3));
+    ck_assert_ptr_nonnull(strstr(leat_error_message(err), "other-0"));
+    leat_error_free(err);
+    leat_offsets_free(other);
+}
+END_TEST
+
+/* Gaps that compaction left and empty batches are stepped over; the position passes them. */
+START_TEST(gaps_are_stepped_over)
+{
+    struct leat_batch *batch = NULL;
+    struct proto_batch_builder builder;
+    struct proto_batch_options options;
+    uint8_t *bytes;
+    size_t size;
+
+    append(0, 0, 5, NULL);
+    proto_batch_builder_init(&builder);
+    proto_batch_options_init(&options);
+    options.base_offset = 10;
+    ck_assert_int_eq(proto_batch_builder_finish(&builder, &options, &bytes, &size), 0);
+    proto_store_i32(bytes + PROTO_BATCH_LAST_OFFSET_DELTA_AT, 9); /* offsets 10 to 19, no record */
+    proto_batch_seal(bytes, size);
+    fake_broker_append(broker, 0, bytes, size);
+    proto_batch_builder_release(&builder);
+    start(LEAT_OFFSET_START);
+    ck_assert_int_eq(leat_consumer_poll(consumer, 10000, &batch, NULL), 5);
+    leat_batch_unref(batch);
+    ck_assert_int_eq(leat_consumer_poll(consumer, 200, &batch, NULL), 0);
+    ck_assert_int_eq(leat_consumer_position(consumer, "t", 0), 20);
+}
+END_TEST
+
+/* Control batches are never shown. */
+START_TEST(control_batches_are_not_shown)
+{
+    struct proto_batch_options options;
+    struct leat_batch *batch = NULL;
+
+    proto_batch_options_init(&options);
+    options.attributes = PROTO_BATCH_CONTROL | PROTO_BATCH_TRANSACTIONAL;
+    append(0, 0, 5, NULL);
+    append(0, 5, 1, &options);
+    start(LEAT_OFFSET_START);
+    ck_assert_int_eq(leat_consumer_poll(consumer, 10000, &batch, NULL), 5);
+    leat_batch_unref(batch);
+    ck_assert_int_eq(leat_consumer_poll(consumer, 200, &batch, NULL), 0);
+    ck_assert_int_eq(leat_consumer_position(consumer, "t", 0), 6);
+}
+END_TEST
+
+/* A batch outlives consumer and client; a copy outlives the batch. */
+START_TEST(batch_outlives_the_consumer)
+{
+    struct leat_batch *batch = NULL;
+    struct leat_record *copy;
+    size_t size;
+
+    append_all(1);
+    start(LEAT_OFFSET_START);
+    ck_assert_int_gt(leat_consumer_poll(consumer, 10000, &batch, NULL), 0);
+    leat_consumer_free(consumer);
+    leat_client_unref(client);
+    consumer = NULL;
+    client = NULL;
+    copy = leat_record_copy(leat_batch_at(batch, 0));
+    ck_assert_ptr_eq(leat_batch_ref(batch), batch);
+    leat_batch_unref(batch);
+    ck_assert_int_eq(leat_record_info(leat_batch_at(batch, 0), LEAT_RECORD_CODEC), 1);
+    ck_assert_int_eq(leat_record_info(leat_batch_at(batch, 0), LEAT_RECORD_HIGH_WATERMARK),
+                     BATCHES * PER_BATCH);
+    leat_batch_unref(batch);
+    ck_assert_mem_eq(leat_record_value(copy, &size), "0", 1);
+    leat_record_free(copy);
+}
+END_TEST
+
+static void on_alarm(int number)
+{
+    (void)number;
+    leat_consumer_wakeup(consumer);
+}
+
+/* A wake-up from a signal handler ends the poll that waits; one that came before ends the next. */
+START_TEST(wakeup_ends_the_poll)
+{
+    struct leat_batch *batch = NULL;
+    struct sigaction action = {.sa_handler = on_alarm};
+
+    start(LEAT_OFFSET_END);
+    ck_assert_int_eq(sigaction(SIGALRM, &action, NULL), 0);
+    ck_assert_int_eq((int)ualarm(20000, 0), 0);
+    ck_assert_int_eq(leat_consumer_poll(consumer, -1, &batch, NULL), 0);
+    leat_consumer_wakeup(consumer);
+    ck_assert_int_eq(leat_consumer_poll(consumer, -1, &batch, NULL), 0);
+}
+END_TEST
+
+/* Closed: no more records, and no hanging. */
+START_TEST(closed_consumer_says_so)
+{
+    struct leat_batch *batch = NULL;
+
+    append_all(0);
+    start(LEAT_OFFSET_START);
+    ck_assert_int_eq(leat_consumer_close(consumer, 1000, NULL), 0);
+    ck_assert_int_eq(leat_consumer_poll(consumer, 1000, &batch, NULL), LEAT_ECLOSED);
+    ck_assert_int_eq(leat_consumer_assign(consumer, parts, NULL), LEAT_ECLOSED);
+}
+END_TEST
+
+/* Nothing assigned is nothing to read. */
+START_TEST(empty_assignment_reads_nothing)
+{
+    struct leat_batch *batch = NULL;
+
+    append_all(0);
+    start(LEAT_OFFSET_START);
+    ck_assert_int_eq(leat_consumer_assign(consumer, NULL, NULL), 0);
+    ck_assert_int_eq(leat_consumer_poll(consumer, 50, &batch, NULL), 0);
+    ck_assert_int_eq(leat_consumer_seek(consumer, parts, NULL), LEAT_ENOENT);
+    ck_assert_int_eq(leat_consumer_position(consumer, "t", 0), LEAT_ENOENT);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("consumer");
+    TCase *tc = tcase_create("reading");
+
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_loop_test(tc, records_come_in_order, 0, 2);
+    tcase_add_loop_test(tc, trouble_that_passes_loses_nothing, 0,
+                        (int)(sizeof(troubles) / sizeof(troubles[0])));
+    tcase_add_test(tc, limits_bound_what_is_taken);
+    tcase_add_test(tc, seek_starts_in_the_middle_of_a_batch);
+    tcase_add_test(tc, damage_is_told);
+    tcase_add_loop_test(tc, offset_out_of_range_follows_the_policy, 0, 3);
+    tcase_add_test(tc, unknown_topic_is_told);
+    tcase_add_test(tc, gaps_are_stepped_over);
+    tcase_add_test(tc, control_batches_are_not_shown);
+    tcase_add_test(tc, batch_outlives_the_consumer);
+    tcase_add_test(tc, wakeup_ends_the_poll);
+    tcase_add_test(tc, closed_consumer_says_so);
+    tcase_add_test(tc, empty_assignment_reads_nothing);
+    suite_add_tcase(suite, tc);
+    return test_main(suite);
+}

@@ -1,0 +1,623 @@
+/* The producer against a broker that errs, stalls and hangs up: nothing lost, order kept, every callback exactly once. */
+#include <check.h>
+#include <dirent.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include <leat/leat.h>
+
+#include "proto/api.h"
+#include "proto/record_batch.h"
+#include "tests/support/client/fake_broker.h"
+#include "tests/support/test_main.h"
+
+#define RECORDS 2000
+
+static struct fake_broker *broker;
+static struct leat_conf *conf;
+static struct leat_client *client;
+static struct leat_producer *producer;
+
+static _Atomic int delivered; /* callbacks with code 0 */
+static _Atomic int failed;
+static _Atomic int last_code;
+static _Atomic long callback_thread;
+
+static void set(const char *key, const char *value)
+{
+    ck_assert_int_eq(leat_conf_set(conf, key, value, NULL), 0);
+}
+
+static void setup(void)
+{
+    broker = fake_broker_new(3);
+    conf = leat_conf_new();
+    set("bootstrap.servers", fake_broker_address(broker));
+    set("retry.backoff.ms", "10");
+    set("reconnect.backoff.ms", "10");
+    set("reconnect.backoff.max.ms", "50");
+    client = NULL;
+    producer = NULL;
+    delivered = 0;
+    failed = 0;
+    last_code = 0;
+}
+
+static void teardown(void)
+{
+    leat_producer_free(producer);
+    leat_client_unref(client);
+    leat_conf_free(conf);
+    fake_broker_free(broker);
+}
+
+static void start(void)
+{
+    ck_assert_int_eq(leat_client_new(conf, &client, NULL), 0);
+    ck_assert_int_eq(leat_producer_new(client, NULL, &producer, NULL), 0);
+}
+
+static void on_delivery(const struct leat_delivery *d, void *arg)
+{
+    (void)arg;
+    last_code = leat_delivery_code(d);
+    callback_thread = (long)gettid();
+    if (last_code == 0) {
+        delivered++;
+        ck_assert_str_eq(leat_delivery_message(d), "");
+    } else {
+        failed++;
+        ck_assert_uint_gt(strlen(leat_delivery_message(d)), 0);
+    }
+}
+
+static int send_number(int number, int32_t partition)
+{
+    struct leat_record *rec = leat_record_new();
+    char text[16];
+    int err;
+
+    snprintf(text, sizeof(text), "%d", number);
+    ck_assert_int_eq(leat_record_set_topic(rec, "t", partition), 0);
+    ck_assert_int_eq(leat_record_set_value(rec, text, strlen(text)), 0);
+    err = leat_send(producer, rec, on_delivery, NULL);
+    leat_record_free(rec);
+    return err;
+}
+
+static void send_all(void)
+{
+    for (int i = 0; i < RECORDS; i++) {
+        ck_assert_int_eq(send_number(i, i % 3), 0);
+    }
+}
+
+/* Numbers that a partition has stored, in order; how many. */
+static int stored(int32_t partition, int *numbers, int max)
+{
+    struct lt_buf log = {0};
+    struct lt_buf scratch = {0};
+    struct lt_slice rest;
+    struct proto_batch_header header;
+    int count = 0;
+
+    (void)fake_broker_log(broker, partition, &log);
+    rest = lt_buf_slice(&log);
+    while (proto_batch_header_read(rest.data, rest.size, &header) == 0) {
+        size_t size = proto_batch_header_total(&header);
+        struct proto_record_iter iter;
+        struct proto_record rec;
+
+        ck_assert_int_eq(proto_batch_records_open(lt_slice(rest.data, size), 0, &scratch, &iter),
+                         0);
+        while (proto_record_next(&iter, &rec) == 1) {
+            char text[16] = {0};
+
+            ck_assert_int_lt(count, max);
+            memcpy(text, rec.value.data, rec.value.size);
+            numbers[count++] = (int)strtol(text, NULL, 10);
+        }
+        rest.data += size;
+        rest.size -= size;
+    }
+    lt_buf_release(&scratch);
+    lt_buf_release(&log);
+    return count;
+}
+
+/* Everything is there, in order; with `twice` a run may be stored again behind itself. */
+static void check_stored(bool twice)
+{
+    static int numbers[4 * RECORDS];
+
+    for (int32_t part = 0; part < 3; part++) {
+        int count = stored(part, numbers, 4 * RECORDS);
+        int next = part;
+
+        for (int i = 0; i < count; i++) {
+            if (numbers[i] == next) {
+                next += 3;
+            } else {
+                ck_assert_msg(twice && numbers[i] < next, "partition %d: %d came before %d", part,
+                              numbers[i], next);
+                next = numbers[i] + 3;
+            }
+        }
+        ck_assert_int_ge(next, RECORDS);
+    }
+}
+
+/* Without trouble every record is stored once, in the order of sending. */
+START_TEST(records_are_stored_in_order)
+{
+    start();
+    send_all();
+    ck_assert_int_eq(leat_producer_flush(producer, 20000), 0);
+    ck_assert_int_eq(delivered, RECORDS);
+    ck_assert_uint_eq(leat_producer_pending(producer), 0);
+    check_stored(false);
+}
+END_TEST
+
+static const struct {
+    struct fake_rule rule;
+    bool twice;
+} troubles[] = {
+    {{PROTO_API_PRODUCE, 1, 3, FAKE_ERROR, 6}, false},  /* not the leader */
+    {{PROTO_API_PRODUCE, 0, 2, FAKE_ERROR, 3}, false},  /* unknown partition, for now */
+    {{PROTO_API_PRODUCE, 0, 3, FAKE_ERROR, 7}, false},  /* timed out */
+    {{PROTO_API_PRODUCE, 2, 2, FAKE_ERROR, 19}, false}, /* not enough replicas */
+    {{PROTO_API_PRODUCE, 1, 3, FAKE_HANG_UP, 0}, false},
+    {{PROTO_API_PRODUCE, 1, 2, FAKE_DO_HANG_UP, 0}, true},
+    {{PROTO_API_PRODUCE, 1, 1, FAKE_HALF, 0}, true},
+    {{PROTO_API_PRODUCE, 1, 1, FAKE_SILENCE, 0}, false},
+    {{PROTO_API_METADATA, 1, 2, FAKE_HANG_UP, 0}, false},
+    {{PROTO_API_METADATA, 0, 1, FAKE_GARBAGE, 0}, false},
+    {{PROTO_API_API_VERSIONS, 0, 2, FAKE_HANG_UP, 0}, false},
+    {{PROTO_API_API_VERSIONS, 0, 1, FAKE_ERROR, 35}, false}, /* a version too new */
+};
+
+/* Whatever passes is ridden out: all records stored, in order, each callback once. */
+START_TEST(trouble_that_passes_loses_nothing)
+{
+    set("request.timeout.ms", "300");
+    set("batch.size", "500");
+    set("linger.ms", "0");
+    fake_broker_rule(broker, &troubles[_i].rule);
+    start();
+    send_all();
+    ck_assert_int_eq(leat_producer_flush(producer, 30000), 0);
+    ck_assert_int_eq(delivered, RECORDS);
+    ck_assert_int_eq(failed, 0);
+    check_stored(troubles[_i].twice);
+}
+END_TEST
+
+/* A broker that goes away and comes back: what was accepted meanwhile arrives. */
+START_TEST(broker_may_go_and_come_back)
+{
+    start();
+    for (int i = 0; i < RECORDS; i++) {
+        if (i == RECORDS / 3) {
+            fake_broker_down(broker);
+        }
+        if (i == 2 * RECORDS / 3) {
+            fake_broker_up(broker);
+        }
+        ck_assert_int_eq(send_number(i, i % 3), 0);
+    }
+    ck_assert_int_eq(leat_producer_flush(producer, 30000), 0);
+    ck_assert_int_eq(delivered, RECORDS);
+    check_stored(true);
+}
+END_TEST
+
+/* An error that does not pass goes to the callback with its code, and nothing is sent again. */
+START_TEST(lasting_error_is_told)
+{
+    const struct fake_rule rule = {PROTO_API_PRODUCE, 0, 1, FAKE_ERROR, 87};
+    int numbers[4];
+
+    fake_broker_rule(broker, &rule);
+    start();
+    ck_assert_int_eq(send_number(0, 0), 0);
+    ck_assert_int_eq(leat_producer_flush(producer, 10000), 0);
+    ck_assert_int_eq(failed, 1);
+    ck_assert_int_eq(last_code, LEAT_BROKER_ERROR(87));
+    ck_assert_int_eq(stored(0, numbers, 4), 0);
+    ck_assert_int_eq(fake_broker_count(broker, PROTO_API_PRODUCE), 1);
+}
+END_TEST
+
+/* Trouble that lasts longer than delivery.timeout.ms ends with the last error. */
+START_TEST(delivery_has_a_deadline)
+{
+    const struct fake_rule rule = {PROTO_API_PRODUCE, 0, -1, FAKE_ERROR, 19};
+
+    set("delivery.timeout.ms", "300");
+    fake_broker_rule(broker, &rule);
+    start();
+    ck_assert_int_eq(send_number(0, 0), 0);
+    ck_assert_int_eq(leat_producer_flush(producer, 10000), 0);
+    ck_assert_int_eq(last_code, LEAT_BROKER_ERROR(19));
+    ck_assert_int_gt(fake_broker_count(broker, PROTO_API_PRODUCE), 1);
+}
+END_TEST
+
+/* Nobody there: leat_send says so after max.block.ms, leat_client_connect at once with the reason. */
+START_TEST(unreachable_broker_is_told)
+{
+    struct leat_error *err = NULL;
+
+    fake_broker_down(broker);
+    set("max.block.ms", "100");
+    start();
+    ck_assert_int_eq(send_number(0, 0), LEAT_ETIMEDOUT);
+    ck_assert_int_eq(leat_client_connect(client, 5000, &err), LEAT_EUNREACHABLE);
+    ck_assert_ptr_nonnull(strstr(leat_error_message(err), fake_broker_address(broker)));
+    ck_assert_ptr_nonnull(strstr(leat_error_message(err), "Connection refused"));
+    leat_error_free(err);
+    ck_assert_int_eq(delivered + failed, 0);
+}
+END_TEST
+
+/* A topic or partition that does not exist is an error of leat_send, with the broker's code. */
+START_TEST(unknown_topic_is_told)
+{
+    struct leat_record *rec = leat_record_new();
+
+    set("max.block.ms", "200");
+    start();
+    ck_assert_int_eq(leat_record_set_topic(rec, "other", -1), 0);
+    ck_assert_int_eq(leat_send(producer, rec, on_delivery, NULL), LEAT_BROKER_ERROR(3));
+    ck_assert_int_eq(send_number(0, 3), LEAT_BROKER_ERROR(3));
+    leat_record_free(rec);
+    ck_assert_int_eq(delivered + failed, 0);
+}
+END_TEST
+
+/* A batch that the broker finds too large is cut until its parts fit; a record that is too large alone fails. */
+START_TEST(large_batches_are_split)
+{
+    set("linger.ms", "10s");
+    set("batch.size", "1MiB");
+    fake_broker_batch_max(broker, 2000);
+    start();
+    send_all();
+    ck_assert_int_eq(leat_producer_flush(producer, 20000), 0);
+    ck_assert_int_eq(delivered, RECORDS);
+    check_stored(false);
+    fake_broker_batch_max(broker, 65);
+    ck_assert_int_eq(send_number(0, 0), 0);
+    ck_assert_int_eq(leat_producer_flush(producer, 20000), 0);
+    ck_assert_int_eq(last_code, LEAT_BROKER_ERROR(10));
+}
+END_TEST
+
+/* A record above max.request.size is refused before it is queued. */
+START_TEST(large_record_is_refused)
+{
+    static char big[2 << 20];
+    struct leat_record *rec = leat_record_new();
+
+    start();
+    ck_assert_int_eq(leat_record_set_topic(rec, "t", 0), 0);
+    ck_assert_int_eq(leat_record_set_value(rec, big, sizeof(big)), 0);
+    ck_assert_int_eq(leat_send(producer, rec, on_delivery, NULL), LEAT_E2BIG);
+    ck_assert_int_eq(leat_record_set_value(rec, big, 100000), 0);
+    ck_assert_int_eq(leat_send_sync(producer, rec, 5000, NULL), 0);
+    leat_record_free(rec);
+}
+END_TEST
+
+static const char *const codecs[] = {"none", "gzip", "lz4", "zstd"};
+
+/* Each codec is written so that the broker's side reads it. */
+START_TEST(codecs_are_written)
+{
+    set("compression.type", codecs[_i]);
+    start();
+    send_all();
+    ck_assert_int_eq(leat_producer_flush(producer, 20000), 0);
+    check_stored(false);
+}
+END_TEST
+
+/* acks=0: delivered when sent, without an offset. */
+START_TEST(no_acks_needs_no_answer)
+{
+    set("acks", "0");
+    start();
+    send_all();
+    ck_assert_int_eq(leat_producer_flush(producer, 20000), 0);
+    ck_assert_int_eq(delivered, RECORDS);
+}
+END_TEST
+
+/* leat_send_sync fills in where the record is. */
+START_TEST(sync_tells_partition_and_offset)
+{
+    struct leat_record *rec = leat_record_new();
+    int32_t partition = -1;
+
+    set("linger.ms", "10s"); /* it does not wait for that */
+    start();
+    ck_assert_int_eq(leat_record_set_topic(rec, "t", -1), 0);
+    ck_assert_int_eq(leat_record_set_key(rec, "key", 3), 0);
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(leat_send_sync(producer, rec, 5000, NULL), 0);
+        (void)leat_record_topic(rec, &partition);
+        ck_assert_int_eq(partition, 1); /* murmur2 of "key" */
+        ck_assert_int_eq(leat_record_offset(rec), i);
+    }
+    leat_record_free(rec);
+}
+END_TEST
+
+/* leat_send_sync that runs out of time says so; what comes later harms nobody. */
+START_TEST(sync_has_a_timeout)
+{
+    const struct fake_rule rule = {PROTO_API_PRODUCE, 0, 1, FAKE_SILENCE, 0};
+    struct leat_record *rec = leat_record_new();
+    struct leat_error *err = NULL;
+
+    set("request.timeout.ms", "300");
+    fake_broker_rule(broker, &rule);
+    start();
+    ck_assert_int_eq(leat_record_set_topic(rec, "t", 0), 0);
+    ck_assert_int_eq(leat_send_sync(producer, rec, 100, &err), LEAT_ETIMEDOUT);
+    ck_assert_ptr_nonnull(strstr(leat_error_message(err), "t: "));
+    ck_assert_int_eq(leat_producer_flush(producer, 10000), 0);
+    leat_error_free(err);
+    leat_record_free(rec);
+}
+END_TEST
+
+/* buffer.memory bounds what waits; a full buffer is LEAT_ETIMEDOUT after max.block.ms. */
+START_TEST(memory_is_bounded)
+{
+    const struct fake_rule rule = {PROTO_API_PRODUCE, 0, -1, FAKE_SILENCE, 0};
+    int sent = 0;
+    int err;
+
+    set("buffer.memory", "64KiB");
+    set("max.block.ms", "50");
+    fake_broker_rule(broker, &rule);
+    start();
+    while ((err = send_number(sent, 0)) == 0) {
+        sent++;
+        ck_assert_int_lt(sent, 100000);
+    }
+    ck_assert_int_eq(err, LEAT_ETIMEDOUT);
+    ck_assert_int_gt(sent, 1000);
+}
+END_TEST
+
+/* Freed with records unsent: each callback comes once, with LEAT_ECANCELED, and nothing hangs. */
+START_TEST(free_cancels_what_is_unsent)
+{
+    set("linger.ms", "60s");
+    start();
+    for (int i = 0; i < 10; i++) {
+        ck_assert_int_eq(send_number(i, 0), 0);
+    }
+    leat_producer_free(producer);
+    leat_client_unref(client);
+    producer = NULL;
+    client = NULL;
+    while (delivered + failed < 10) {
+        (void)poll(NULL, 0, 1);
+    }
+    ck_assert_int_eq(failed, 10);
+    ck_assert_int_eq(last_code, LEAT_ECANCELED);
+}
+END_TEST
+
+static void free_inside(const struct leat_delivery *d, void *arg)
+{
+    struct leat_error *err = NULL;
+
+    (void)arg;
+    ck_assert_int_eq(leat_delivery_code(d), 0);
+    ck_assert_int_eq(leat_producer_flush(producer, 1000), LEAT_EAGAIN);
+    ck_assert_int_eq(leat_client_connect(client, 1000, &err), LEAT_EAGAIN);
+    leat_error_free(err);
+    leat_producer_free(producer);
+    leat_client_unref(client);
+    delivered++;
+}
+
+/* Freeing producer and client inside a callback is allowed; calls that wait are refused there. */
+START_TEST(free_inside_a_callback)
+{
+    struct leat_record *rec = leat_record_new();
+
+    start();
+    ck_assert_int_eq(leat_record_set_topic(rec, "t", 0), 0);
+    ck_assert_int_eq(leat_send(producer, rec, free_inside, NULL), 0);
+    while (delivered == 0) {
+        (void)poll(NULL, 0, 1);
+    }
+    producer = NULL;
+    client = NULL;
+    leat_record_free(rec);
+}
+END_TEST
+
+static void send_again(const struct leat_delivery *d, void *arg)
+{
+    (void)arg;
+    ck_assert_int_eq(leat_delivery_code(d), 0);
+    if (++delivered < 50) {
+        ck_assert_int_eq(leat_send(producer, leat_delivery_record(d), send_again, NULL), 0);
+    }
+}
+
+/* A callback may send the record it was told about. */
+START_TEST(callback_may_send)
+{
+    struct leat_record *rec = leat_record_new();
+
+    set("linger.ms", "0");
+    start();
+    ck_assert_int_eq(leat_record_set_topic(rec, "t", 0), 0);
+    ck_assert_int_eq(leat_record_add_header(rec, "h", "v", 1), 0);
+    ck_assert_int_eq(leat_send(producer, rec, send_again, NULL), 0);
+    while (delivered < 50) {
+        (void)poll(NULL, 0, 1);
+    }
+    leat_record_free(rec);
+}
+END_TEST
+
+/* leat.dispatch: callbacks run in leat_client_dispatch alone, and the descriptor says when. */
+START_TEST(dispatch_runs_callbacks_where_it_is_called)
+{
+    struct pollfd wait = {.events = POLLIN};
+    int ran = 0;
+
+    set("leat.dispatch", "true");
+    start();
+    ck_assert_int_eq(send_number(1, 0), 0);
+    wait.fd = leat_client_event_fd(client);
+    ck_assert_int_ge(wait.fd, 0);
+    ck_assert_int_eq(poll(&wait, 1, 10000), 1);
+    ck_assert_int_eq(delivered, 0);
+    while (ran == 0) {
+        ran = leat_client_dispatch(client, 1000);
+        ck_assert_int_ge(ran, 0);
+    }
+    ck_assert_int_eq(delivered, 1);
+    ck_assert_int_eq(callback_thread, (long)gettid());
+    ck_assert_int_eq(send_number(2, 0), 0);
+    ck_assert_int_eq(leat_producer_flush(producer, 10000), 0); /* runs them itself */
+    ck_assert_int_eq(delivered, 2);
+}
+END_TEST
+
+static int threads(void)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    const struct dirent *entry;
+    int count = 0;
+
+    ck_assert_ptr_nonnull(tasks);
+    while ((entry = readdir(tasks)) != NULL) {
+        char path[320];
+        char name[32] = "";
+        FILE *file;
+
+        snprintf(path, sizeof(path), "/proc/self/task/%s/comm", entry->d_name);
+        file = entry->d_name[0] == '.' ? NULL : fopen(path, "r");
+        if (file != NULL) {
+            count += fgets(name, sizeof(name), file) != NULL && strcmp(name, "leat-io\n") == 0;
+            fclose(file);
+        }
+    }
+    closedir(tasks);
+    return count;
+}
+
+/* A client has one thread; on a base it has none, and everything runs while the caller turns the loop. */
+START_TEST(client_on_a_base_has_no_thread)
+{
+    struct event_base *base = event_base_new();
+
+    start();
+    ck_assert_int_eq(leat_client_connect(client, 5000, NULL), 0);
+    ck_assert_int_eq(threads(), 1);
+    leat_producer_free(producer);
+    leat_client_unref(client);
+    while (threads() > 0) {
+        (void)poll(NULL, 0, 1);
+    }
+    ck_assert_int_eq(leat_client_new_on_base(conf, base, &client, NULL), 0);
+    ck_assert_int_eq(leat_producer_new(client, NULL, &producer, NULL), 0);
+    ck_assert_int_eq(send_number(0, 0), LEAT_EAGAIN); /* the topic is not known yet */
+    ck_assert_int_eq(leat_client_connect(client, 5000, NULL), 0);
+    while (send_number(0, 0) == LEAT_EAGAIN) {
+        ck_assert_int_ge(leat_client_dispatch(client, 100), 0);
+    }
+    while (delivered == 0) {
+        ck_assert_int_ge(leat_client_dispatch(client, 100), 0);
+    }
+    ck_assert_int_eq(callback_thread, (long)gettid());
+    ck_assert_int_eq(send_number(1, 0), 0);
+    ck_assert_int_eq(leat_producer_flush(producer, 5000), 0);
+    ck_assert_int_eq(delivered, 2);
+    ck_assert_int_eq(threads(), 0);
+    leat_producer_free(producer);
+    leat_client_unref(client);
+    ck_assert_int_eq(event_base_get_num_events(base, EVENT_BASE_COUNT_ADDED), 0);
+    event_base_free(base);
+    producer = NULL;
+    client = NULL;
+}
+END_TEST
+
+/* A forked child cannot use the client, and may free it. */
+START_TEST(fork_is_noticed)
+{
+    pid_t child;
+    int status;
+
+    start();
+    ck_assert_int_eq(leat_client_connect(client, 5000, NULL), 0);
+    child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        bool right = send_number(0, 0) == LEAT_EFORKED &&
+                     leat_client_connect(client, 100, NULL) == LEAT_EFORKED &&
+                     leat_producer_flush(producer, 100) == LEAT_EFORKED;
+
+        leat_producer_free(producer);
+        leat_client_unref(client);
+        _exit(right ? 0 : 1);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+    ck_assert_int_eq(send_number(0, 0), 0);
+    ck_assert_int_eq(leat_producer_flush(producer, 10000), 0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("producer");
+    TCase *tc = tcase_create("sending");
+    TCase *life = tcase_create("life");
+
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, records_are_stored_in_order);
+    tcase_add_loop_test(tc, trouble_that_passes_loses_nothing, 0,
+                        (int)(sizeof(troubles) / sizeof(troubles[0])));
+    tcase_add_test(tc, broker_may_go_and_come_back);
+    tcase_add_test(tc, lasting_error_is_told);
+    tcase_add_test(tc, delivery_has_a_deadline);
+    tcase_add_test(tc, unreachable_broker_is_told);
+    tcase_add_test(tc, unknown_topic_is_told);
+    tcase_add_test(tc, large_batches_are_split);
+    tcase_add_test(tc, large_record_is_refused);
+    tcase_add_loop_test(tc, codecs_are_written, 0, (int)(sizeof(codecs) / sizeof(codecs[0])));
+    tcase_add_test(tc, no_acks_needs_no_answer);
+    tcase_add_test(tc, sync_tells_partition_and_offset);
+    tcase_add_test(tc, sync_has_a_timeout);
+    tcase_add_test(tc, memory_is_bounded);
+    suite_add_tcase(suite, tc);
+    tcase_add_checked_fixture(life, setup, teardown);
+    tcase_add_test(life, free_cancels_what_is_unsent);
+    tcase_add_test(life, free_inside_a_callback);
+    tcase_add_test(life, callback_may_send);
+    tcase_add_test(life, dispatch_runs_callbacks_where_it_is_called);
+    tcase_add_test(life, client_on_a_base_has_no_thread);
+    tcase_add_test(life, fork_is_noticed);
+    suite_add_tcase(suite, life);
+    return test_main(suite);
+}
