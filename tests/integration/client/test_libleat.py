@@ -1,0 +1,113 @@
+"""libleat as an application has it: its symbols, its examples and every admin call against a leatd that runs."""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3]))
+from tests.support.leatd import BUILD, TOP, Leatd  # noqa: E402
+
+EXAMPLES = BUILD / "client/examples"
+
+
+def run(command, address=None, stdin=None, timeout=60):
+    environ = dict(os.environ, HOME="/nonexistent")
+    if address:
+        environ["LEAT_BOOTSTRAP_SERVERS"] = address
+    done = subprocess.run([str(word) for word in command], input=stdin, env=environ, capture_output=True, text=True,
+                          timeout=timeout, check=False)
+    assert done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module", name="server")
+def fixture_server():
+    with Leatd() as server:
+        yield server
+
+
+def exported():
+    library = (BUILD / "client/libleat.so").resolve()
+    lines = subprocess.run(["nm", "-D", "--defined-only", library], capture_output=True, text=True, check=True).stdout
+    return sorted(line.split()[2] for line in lines.splitlines())
+
+
+def test_symbols_are_those_of_the_list():
+    """Public signatures only grow: a name that is gone or new shows here."""
+    ours = [name for name in exported() if not re.match(r"_+(asan|ubsan|tsan|odr|init|fini)", name)]
+    assert ours == (TOP / "tests/golden/libleat.symbols").read_text().split()
+
+
+def test_header_declares_what_is_exported():
+    header = (TOP / "client/include/leat/leat.h").read_text()
+    header = re.sub(r"/\*.*?\*/", "", header, flags=re.S)
+    assert sorted(set(re.findall(r"\b(leat_\w+)\(", header))) == [n for n in exported() if n.startswith("leat_")]
+
+
+def test_hello(server):
+    assert "stored in greetings-0 at offset 0" in run([EXAMPLES / "example_hello", "greetings", "hi"], server.address)
+    assert "at offset 1" in run([EXAMPLES / "example_hello", "greetings", "hi"], server.address)
+
+
+def test_producer_consumer_replay(server):
+    lines = [f"key{i % 7}\tvalue {i}" for i in range(5000)]
+    run([BUILD / "leat", "topic", "create", "lines", "-p", "3", "-b", server.address])
+    out = run([EXAMPLES / "example_producer", "lines"], server.address, "\n".join(lines) + "\n")
+    assert out == "5000 stored, 0 failed, 0 unanswered\n"
+    out = run([EXAMPLES / "example_consumer", "lines", "5000"], server.address).splitlines()
+    assert sorted(line.split(" ", 1)[1] for line in out) == sorted(lines)
+    by_key = {}
+    for line in out:
+        by_key.setdefault(line.split(" ", 1)[1].split("\t")[0], []).append(int(line.rsplit(" ", 1)[1]))
+    assert all(numbers == sorted(numbers) for numbers in by_key.values())
+    assert run([EXAMPLES / "example_replay", "lines", "3600"], server.address).startswith("5000 records since")
+    assert run([EXAMPLES / "example_replay", "lines", "-60"], server.address).startswith("0 records since")
+
+
+def test_admin_calls(server):
+    run([BUILD / "tests/integration/client/admin_walk", server.address])
+
+
+def test_unreachable_is_explained():
+    environ = dict(os.environ, LEAT_BOOTSTRAP_SERVERS="127.0.0.1:2,no-such-host.invalid:9092", HOME="/nonexistent")
+    done = subprocess.run([EXAMPLES / "example_hello"], env=environ, capture_output=True, text=True, timeout=30,
+                          check=False)
+    assert done.returncode == 1 and done.stdout == ""
+    assert "127.0.0.1:2 (127.0.0.1:2: Connection refused)" in done.stderr
+    assert "no-such-host.invalid:9092 (name not resolved" in done.stderr
+
+
+def test_survives_kill_and_restart():
+    """A consumer and a producer go on when the server comes back at the same port."""
+    with Leatd() as first:
+        port = first.port
+        run([EXAMPLES / "example_hello", "t", "one"], first.address)
+        first.kill()
+        with Leatd({"listeners": f"PLAINTEXT://127.0.0.1:{port}"}, data=first.data) as second:
+            assert "at offset 1" in run([EXAMPLES / "example_hello", "t", "two"], second.address)
+            assert len(run([EXAMPLES / "example_consumer", "t", "2"], second.address).splitlines()) == 2
+
+
+def test_installed_form(tmp_path, server):
+    """pkg-config, shared library and C++: the hello program as somebody else would build it."""
+    if (BUILD / "meson-info").exists() and "b_sanitize=none" not in options():
+        pytest.skip("a sanitizer's run time is not in leat.pc")
+    environ = dict(os.environ, PKG_CONFIG_PATH=str(BUILD / "meson-uninstalled"))
+    flags = subprocess.run(["pkg-config", "--cflags", "--libs", "leat"], env=environ, capture_output=True, text=True,
+                           check=True).stdout.split()
+    run(["cc", "-std=c17", "-o", tmp_path / "hello", TOP / "client/examples/hello.c", f"-I{TOP}/base/include",
+         f"-I{TOP}/client/include", *flags])
+    out = subprocess.run([tmp_path / "hello", "greetings"], capture_output=True, text=True, timeout=30, check=False,
+                         env=dict(os.environ, LD_LIBRARY_PATH=str(BUILD / "client"), HOME="/nonexistent",
+                                  LEAT_BOOTSTRAP_SERVERS=server.address))
+    assert "stored in greetings-0" in out.stdout, out.stderr
+
+
+def options():
+    text = (BUILD / "meson-info/intro-buildoptions.json").read_text()
+    found = re.search(r'"name": "b_sanitize", "value": "([^"]*)"', text)
+    return f"b_sanitize={found.group(1) if found else 'none'}"
