@@ -1,11 +1,19 @@
 /* meta_fake.c: the metadata store as a sorted array. See meta_fake.h. */
 #include "tests/support/meta_fake.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 
-enum fake_kind { FAKE_COMMIT, FAKE_READ, FAKE_OPEN_SESSION, FAKE_CLOSE_SESSION, FAKE_FEED };
+enum fake_kind {
+    FAKE_COMMIT,
+    FAKE_READ,
+    FAKE_OPEN_SESSION,
+    FAKE_CLOSE_SESSION,
+    FAKE_FEED,
+    FAKE_RESET,
+};
 
 struct fake_key {
     char *key;
@@ -52,6 +60,10 @@ struct meta_fake {
     int fail_err;
     bool fail_applied;
     bool closing;
+    pthread_mutex_t mutex; /* guards jobs, closing, fail_... */
+    pthread_cond_t wake;
+    pthread_t thread;
+    bool threaded;
 };
 
 /* Test code: memory never runs out here. */
@@ -160,23 +172,34 @@ static struct meta_fake *fake_of(struct meta_store *store)
     return (struct meta_fake *)store;
 }
 
-static struct fake_job *queue(struct meta_fake *fake, enum fake_kind kind, void *arg)
+static struct fake_job *job_new(enum fake_kind kind, void *arg)
 {
     struct fake_job *job = must(calloc(1, sizeof(*job)));
     job->kind = kind;
     job->arg = arg;
-    STAILQ_INSERT_TAIL(&fake->jobs, job, next);
     return job;
+}
+
+static void queue(struct meta_fake *fake, struct fake_job *job)
+{
+    (void)pthread_mutex_lock(&fake->mutex);
+    STAILQ_INSERT_TAIL(&fake->jobs, job, next);
+    (void)pthread_cond_signal(&fake->wake);
+    (void)pthread_mutex_unlock(&fake->mutex);
 }
 
 static int fake_commit(
     struct meta_store *store, const struct meta_txn *txn, int timeout_ms, meta_txn_cb cb, void *arg)
 {
     (void)timeout_ms;
-    if (fake_of(store)->closing) {
+    struct meta_fake *fake = fake_of(store);
+    (void)pthread_mutex_lock(&fake->mutex);
+    bool closing = fake->closing;
+    (void)pthread_mutex_unlock(&fake->mutex);
+    if (closing) {
         return LEAT_ECLOSED;
     }
-    struct fake_job *job = queue(fake_of(store), FAKE_COMMIT, arg);
+    struct fake_job *job = job_new(FAKE_COMMIT, arg);
     job->cb = cb;
     job->compare_count = txn->compare_count;
     job->write_count = txn->write_count;
@@ -192,6 +215,7 @@ static int fake_commit(
         job->writes[i].key = copy(txn->writes[i].key);
         job->writes[i].value = copy(txn->writes[i].value);
     }
+    queue(fake_of(store), job);
     return 0;
 }
 
@@ -203,13 +227,14 @@ static int fake_read(struct meta_store *store,
                      void *arg)
 {
     (void)timeout_ms;
-    struct fake_job *job = queue(fake_of(store), FAKE_READ, arg);
+    struct fake_job *job = job_new(FAKE_READ, arg);
     job->cb = cb;
     job->key_count = count;
     job->keys = must(calloc(count + 1, sizeof(*job->keys)));
     for (size_t i = 0; i < count; i++) {
         job->keys[i] = copy(keys[i]);
     }
+    queue(fake_of(store), job);
     return 0;
 }
 
@@ -221,13 +246,17 @@ static int fake_session_open(struct meta_store *store,
 {
     (void)ttl_ms;
     (void)lost;
-    queue(fake_of(store), FAKE_OPEN_SESSION, arg)->opened = opened;
+    struct fake_job *job = job_new(FAKE_OPEN_SESSION, arg);
+    job->opened = opened;
+    queue(fake_of(store), job);
     return 0;
 }
 
 static int fake_session_close(struct meta_store *store, uint64_t session)
 {
-    queue(fake_of(store), FAKE_CLOSE_SESSION, NULL)->session = session;
+    struct fake_job *job = job_new(FAKE_CLOSE_SESSION, NULL);
+    job->session = session;
+    queue(fake_of(store), job);
     return 0;
 }
 
@@ -243,9 +272,10 @@ static int fake_feed_start(struct meta_store *store,
                            void *arg)
 {
     (void)resume_rev;
-    struct fake_job *job = queue(fake_of(store), FAKE_FEED, arg);
+    struct fake_job *job = job_new(FAKE_FEED, arg);
     job->prefix = copy(prefix);
     job->ops = ops;
+    queue(fake_of(store), job);
     return 0;
 }
 
@@ -342,9 +372,12 @@ static void run_commit(struct meta_fake *fake, struct fake_job *job)
         }
     }
     err = all ? err : LEAT_ECONFLICT;
+    (void)pthread_mutex_lock(&fake->mutex);
     int ordered = fake->fail_err;
+    bool applied = fake->fail_applied;
     fake->fail_err = 0;
-    if (err == 0 && (ordered == 0 || fake->fail_applied)) {
+    (void)pthread_mutex_unlock(&fake->mutex);
+    if (err == 0 && (ordered == 0 || applied)) {
         apply(fake, job);
     }
     err = ordered != 0 ? ordered : err;
@@ -413,6 +446,20 @@ static void run_feed(struct meta_fake *fake, struct fake_job *job)
     snapshot(fake, feed);
 }
 
+static void reset_feeds(struct meta_fake *fake)
+{
+    for (struct fake_feed *feed = fake->feeds; feed != NULL; feed = feed->next) {
+        feed->ops->reset(fake->rev, META_FEED_COMPACTED, feed->arg);
+        for (size_t i = 0; i < fake->count; i++) {
+            struct meta_kv kv = kv_of(&fake->keys[i]);
+            if (begins(kv.key, feed->prefix)) {
+                feed->ops->entry(&kv, feed->arg);
+            }
+        }
+        feed->ops->ready(fake->rev, feed->arg);
+    }
+}
+
 static void run_job(struct meta_fake *fake, struct fake_job *job)
 {
     switch (job->kind) {
@@ -434,6 +481,9 @@ static void run_job(struct meta_fake *fake, struct fake_job *job)
     case FAKE_FEED:
         run_feed(fake, job);
         break;
+    case FAKE_RESET:
+        reset_feeds(fake);
+        break;
     }
     for (size_t i = 0; i < job->compare_count; i++) {
         drop(job->compares[i].key);
@@ -453,41 +503,72 @@ static void run_job(struct meta_fake *fake, struct fake_job *job)
     free(job);
 }
 
+static struct fake_job *take(struct meta_fake *fake, bool wait)
+{
+    (void)pthread_mutex_lock(&fake->mutex);
+    while (wait && STAILQ_EMPTY(&fake->jobs) && !fake->closing) {
+        (void)pthread_cond_wait(&fake->wake, &fake->mutex);
+    }
+    struct fake_job *job = STAILQ_FIRST(&fake->jobs);
+    if (job != NULL) {
+        STAILQ_REMOVE_HEAD(&fake->jobs, next);
+    }
+    (void)pthread_mutex_unlock(&fake->mutex);
+    return job;
+}
+
 size_t meta_fake_run(struct meta_fake *fake)
 {
     size_t ran = 0;
     struct fake_job *job;
-    while ((job = STAILQ_FIRST(&fake->jobs)) != NULL) {
-        STAILQ_REMOVE_HEAD(&fake->jobs, next);
+    while ((job = take(fake, false)) != NULL) {
         run_job(fake, job);
         ran++;
     }
     return ran;
 }
 
+static void *run_all(void *arg)
+{
+    struct meta_fake *fake = arg;
+    struct fake_job *job;
+    while ((job = take(fake, true)) != NULL) {
+        run_job(fake, job);
+    }
+    return NULL;
+}
+
+void meta_fake_start(struct meta_fake *fake)
+{
+    fake->threaded = true;
+    if (pthread_create(&fake->thread, NULL, run_all, fake) != 0) {
+        abort();
+    }
+}
+
 void meta_fake_fail_next(struct meta_fake *fake, int err, bool applied)
 {
+    (void)pthread_mutex_lock(&fake->mutex);
     fake->fail_err = err;
     fake->fail_applied = applied;
+    (void)pthread_mutex_unlock(&fake->mutex);
 }
 
 void meta_fake_reset_feeds(struct meta_fake *fake)
 {
-    for (struct fake_feed *feed = fake->feeds; feed != NULL; feed = feed->next) {
-        feed->ops->reset(fake->rev, META_FEED_COMPACTED, feed->arg);
-        for (size_t i = 0; i < fake->count; i++) {
-            struct meta_kv kv = kv_of(&fake->keys[i]);
-            if (begins(kv.key, feed->prefix)) {
-                feed->ops->entry(&kv, feed->arg);
-            }
-        }
-        feed->ops->ready(fake->rev, feed->arg);
-    }
+    queue(fake, job_new(FAKE_RESET, NULL));
 }
 
 static void fake_close(struct meta_store *store)
 {
     struct meta_fake *fake = fake_of(store);
+    if (fake->threaded) {
+        (void)pthread_mutex_lock(&fake->mutex);
+        fake->closing = true;
+        (void)pthread_cond_signal(&fake->wake);
+        (void)pthread_mutex_unlock(&fake->mutex);
+        (void)pthread_join(fake->thread, NULL);
+    }
     (void)meta_fake_run(fake);
     fake->closing = true;
     while (fake->session_count > 0) {
@@ -503,6 +584,8 @@ static void fake_close(struct meta_store *store)
         erase_at(fake, fake->count - 1);
     }
     free(fake->keys);
+    (void)pthread_cond_destroy(&fake->wake);
+    (void)pthread_mutex_destroy(&fake->mutex);
     free(fake);
 }
 
@@ -521,6 +604,8 @@ int meta_fake_open(struct meta_fake **ret_fake, struct meta_store **ret_store)
     struct meta_fake *fake = must(calloc(1, sizeof(*fake)));
     fake->store.ops = &ops;
     STAILQ_INIT(&fake->jobs);
+    (void)pthread_mutex_init(&fake->mutex, NULL);
+    (void)pthread_cond_init(&fake->wake, NULL);
     *ret_fake = fake;
     *ret_store = &fake->store;
     return 0;

@@ -390,6 +390,7 @@ END_TEST
 static void chain(int err, int64_t rev, const struct meta_kv *current, size_t count, void *arg)
 {
     static struct outcome second;
+    second = (struct outcome){0};
     ck_assert_int_eq(err, 0);
     struct meta_compare compare = {
         .kind = META_CREATED_AT, .key = lt_slice_text("second"), .rev = 0};
