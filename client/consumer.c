@@ -543,7 +543,6 @@ static int take_error(struct leat_consumer *c, struct leat_error **reterr)
             code = lt_error_set(
                 reterr, error->code, "%s-%d: %s", error->part->topic, (int)error->part->partition,
                 error->message != NULL ? error->message : leat_strerror(error->code));
-            code = error->code;
         }
         lc_part_unref(error->part);
         lt_free(error->message);

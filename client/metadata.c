@@ -109,7 +109,6 @@ static int parse_address(const char *text, size_t size, struct lc_node *ret)
         }
         port = end + 1 < text + size ? end + 1 : NULL;
         text++;
-        size -= 1;
     } else {
         port = memchr(text, ':', size);
         end = port == NULL ? text + size : port;

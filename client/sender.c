@@ -552,6 +552,7 @@ static void take_partition(struct sent *sent,
                            struct lc_batch_list *done)
 {
     struct lc_batch *batch = sent->batches[at];
+    LT_ASSERT(batch != NULL); /* the caller answers each partition once */
     int err = part->error_code == 0 ? 0 : LEAT_BROKER_ERROR(part->error_code);
 
     sent->batches[at] = NULL;

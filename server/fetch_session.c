@@ -475,6 +475,7 @@ void srv_fetch_session_unref(struct srv_fetch_session *session)
         return;
     }
     while ((member = TAILQ_FIRST(&session->order)) != NULL) {
+        LT_ASSERT(session->members != NULL);
         HASH_DEL(session->members, member);
         TAILQ_REMOVE(&session->order, member, link);
         lt_free(member);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "proto/errors.h"
 #include "server/error_map.h"
 #include "server/handlers.h"
@@ -116,6 +117,7 @@ struct described {
 static void unref_described(void *arg)
 {
     struct described *described = arg;
+    LT_ASSERT(described->count == 0 || described->topics != NULL);
     for (size_t i = 0; i < described->count; i++) {
         srv_topic_unref(described->topics[i]);
     }

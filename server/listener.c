@@ -20,8 +20,8 @@
 #include "base/diag.h"
 #include "base/os.h"
 #include "server/config.h"
-#include "server/metrics.h"
 #include "server/conn.h"
+#include "server/metrics.h"
 #include "server/server.h"
 
 #define BACKLOG 1024
@@ -196,7 +196,7 @@ const char *srv_listener_local_host(const struct srv_listener *listener,
                                     struct lt_arena *arena,
                                     int32_t *ret_port)
 {
-    struct sockaddr_storage local;
+    struct sockaddr_storage local = {0};
     socklen_t size = sizeof(local);
     char host[INET6_ADDRSTRLEN] = "127.0.0.1";
 
@@ -204,12 +204,8 @@ const char *srv_listener_local_host(const struct srv_listener *listener,
         *ret_port = listener->advertised.port;
         return listener->advertised.host;
     }
-    if (getsockname(fd, (struct sockaddr *)&local, &size) != 0) {
-        memset(
-            &local, 0,
-            sizeof(
-                local)); /* a connected socket has a name; the loopback address is a last resort */
-    }
+    /* A connected socket has a name; if not, the loopback address is a last resort. */
+    (void)getsockname(fd, (struct sockaddr *)&local, &size);
     *ret_port = listener->endpoint.port;
     describe(&local, host, sizeof(host), ret_port);
     return lt_arena_strdup(arena, host);

@@ -73,6 +73,7 @@ static const struct argp_option options[] = {
     {0},
 };
 
+/* argp prints and ends the process; there is one thread yet. NOLINTBEGIN(concurrency-mt-unsafe) */
 int main(int argc, char **argv)
 {
     static struct arguments arguments = {.ready_fd = -1};
@@ -150,6 +151,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return ARGP_ERR_UNKNOWN;
     }
 }
+/* NOLINTEND(concurrency-mt-unsafe) */
 
 static int run(const struct arguments *arguments)
 {

@@ -107,9 +107,7 @@ int srv_addresses_add(struct srv_addresses *addresses,
     }
     pthread_mutex_lock(&addresses->mutex);
     HASH_FIND(hh, addresses->table, &ip, sizeof(ip), row);
-    if (row != NULL && row->count >= limit) {
-        err = LEAT_ELIMIT;
-    } else if (row == NULL && limit <= 0) {
+    if ((row == NULL ? 0 : row->count) >= limit) {
         err = LEAT_ELIMIT;
     } else if (row == NULL) {
         row = lt_calloc(1, sizeof(*row));

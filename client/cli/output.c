@@ -44,7 +44,7 @@ struct cli_table *cli_table_new(const struct cli *cli, const char *rows, const c
     table->rows_name = rows;
     table->rows = json_array();
     table->fields = json_object();
-    for (size_t i = 0; columns[i] != NULL && i < COLUMNS_MAX; i++) {
+    for (size_t i = 0; i < COLUMNS_MAX && columns[i] != NULL; i++) {
         struct column *column = &table->columns[table->column_count++];
         const char *title = columns[i];
         for (; *title == '>' || *title == '+'; title++) {

@@ -267,7 +267,8 @@ static int fill_text(struct produce *p, struct lt_slice text, struct leat_error 
     struct lt_slice key = lt_slice_text(p->input->key);
     if (p->input->key_delimiter != NULL) {
         size_t size = strlen(p->input->key_delimiter);
-        const uint8_t *at = memmem(text.data, text.size, p->input->key_delimiter, size);
+        const uint8_t *at =
+            text.size == 0 ? NULL : memmem(text.data, text.size, p->input->key_delimiter, size);
         if (at == NULL) {
             return lt_error_set(reterr, LEAT_EINVAL,
                                 "record %" PRId64 ": no key delimiter '%s' in it", p->line,

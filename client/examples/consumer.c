@@ -14,7 +14,8 @@ static void on_signal(int number)
 {
     (void)number;
     stop = 1;
-    leat_consumer_wakeup(consumer); /* the one call that is made for signal handlers */
+    /* NOLINTNEXTLINE(bugprone-signal-handler): the one call that is made for signal handlers */
+    leat_consumer_wakeup(consumer);
 }
 
 static int die(struct leat_error *err)
