@@ -221,11 +221,6 @@ static int load_locked(struct log_partition *part, struct leat_error **reterr)
     log_partition_config(part, &listing.config);
     bool rebuild_epochs = false;
     int err = list_directory(part, &listing, reterr);
-    if (err == 0 && part->create && listing.count == 0) {
-        /* A new partition: checkpoints can only speak of an older one of that name. */
-        part->open_recovery_point = 0;
-        part->open_log_start = -1;
-    }
     if (err == 0 && listing.exists && has_topic_id(part)) {
         err = check_metadata(part, reterr);
     }

@@ -1,7 +1,7 @@
 #include "storage/offset_index.h"
 
 #include "base/assert.h"
-#include "storage/bytes.h"
+#include "proto/varint.h"
 
 _Static_assert(LOG_OFFSET_ENTRY_SIZE == sizeof(uint32_t) + sizeof(uint32_t), "format of .index");
 
@@ -12,8 +12,8 @@ void log_offset_index_push(struct log_index *index,
     LT_ASSERT(entry.offset >= base_offset && entry.offset - base_offset <= INT32_MAX);
     LT_ASSERT(entry.position <= INT32_MAX);
     uint8_t bytes[LOG_OFFSET_ENTRY_SIZE];
-    log_put_u32(bytes, (uint32_t)(entry.offset - base_offset));
-    log_put_u32(bytes + 4, (uint32_t)entry.position);
+    proto_store_u32(bytes, (uint32_t)(entry.offset - base_offset));
+    proto_store_u32(bytes + 4, (uint32_t)entry.position);
     log_index_push(index, bytes);
 }
 
@@ -21,7 +21,7 @@ struct log_offset_entry
 log_offset_index_get(const struct log_index *index, int64_t base_offset, uint32_t i)
 {
     const uint8_t *bytes = log_index_entry(index, i);
-    return (struct log_offset_entry){base_offset + log_get_u32(bytes), log_get_u32(bytes + 4)};
+    return (struct log_offset_entry){base_offset + proto_load_u32(bytes), proto_load_u32(bytes + 4)};
 }
 
 /* Entries from the front that are within both bounds. */

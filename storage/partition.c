@@ -38,12 +38,13 @@ int log_partition_new(const struct log_open_options *options, struct log_partiti
     memcpy(part->topic_id, options->topic_id, sizeof(part->topic_id));
     part->create = options->create;
     part->clean = options->clean;
-    part->open_recovery_point = options->recovery_point;
-    part->open_log_start = options->log_start;
+    /* Of a new partition checkpoints can only say what an older one of that name was. */
+    part->open_recovery_point = options->create ? 0 : options->recovery_point;
+    part->open_log_start = options->create ? -1 : options->log_start;
     part->config = *options->config;
     part->list = list;
     atomic_init(&part->leader_epoch, options->leader_epoch);
-    atomic_init(&part->recovery_point, options->recovery_point);
+    atomic_init(&part->recovery_point, part->open_recovery_point);
     atomic_init(&part->bad_offset, INT64_MAX);
     part->dirty_since_ms = -1;
     /* Default mutexes cannot fail here. */

@@ -1,14 +1,14 @@
 #include "storage/time_index.h"
 
 #include "base/assert.h"
-#include "storage/bytes.h"
+#include "proto/varint.h"
 
 _Static_assert(LOG_TIME_ENTRY_SIZE == sizeof(int64_t) + sizeof(uint32_t), "format of .timeindex");
 
 bool log_time_index_grows(const struct log_index *index, int64_t timestamp)
 {
     uint32_t count = log_index_count(index);
-    int64_t last = count == 0 ? -1 : log_get_i64(log_index_entry(index, count - 1));
+    int64_t last = count == 0 ? -1 : proto_load_i64(log_index_entry(index, count - 1));
     return timestamp > last;
 }
 
@@ -16,8 +16,8 @@ void log_time_index_push(struct log_index *index, int64_t base_offset, struct lo
 {
     LT_ASSERT(entry.offset >= base_offset && entry.offset - base_offset <= INT32_MAX);
     uint8_t bytes[LOG_TIME_ENTRY_SIZE];
-    log_put_i64(bytes, entry.timestamp);
-    log_put_u32(bytes + 8, (uint32_t)(entry.offset - base_offset));
+    proto_store_i64(bytes, entry.timestamp);
+    proto_store_u32(bytes + 8, (uint32_t)(entry.offset - base_offset));
     log_index_push(index, bytes);
 }
 
@@ -25,7 +25,7 @@ struct log_time_entry
 log_time_index_get(const struct log_index *index, int64_t base_offset, uint32_t i)
 {
     const uint8_t *bytes = log_index_entry(index, i);
-    return (struct log_time_entry){log_get_i64(bytes), base_offset + log_get_u32(bytes + 8)};
+    return (struct log_time_entry){proto_load_i64(bytes), base_offset + proto_load_u32(bytes + 8)};
 }
 
 bool log_time_index_last(const struct log_index *index,

@@ -181,9 +181,12 @@ static void check_record(const struct proto_record *record)
     int size = snprintf(prefix, sizeof(prefix), "%010" PRId64 ":", record->offset);
     ck_assert_uint_ge(record->value.size, (size_t)size);
     ck_assert_int_eq(memcmp(record->value.data, prefix, (size_t)size), 0);
-    for (size_t i = (size_t)size; i < record->value.size; i++) {
-        ck_assert_int_eq(record->value.data[i], 'a' + (int)(record->offset % 26));
+    /* One assertion for all of them: each one is a write to check's pipe. */
+    size_t i = (size_t)size;
+    while (i < record->value.size && record->value.data[i] == 'a' + (int)(record->offset % 26)) {
+        i++;
     }
+    ck_assert_uint_eq(i, record->value.size);
 }
 
 void log_fixture_check_extent(const struct log_extent *extent)
