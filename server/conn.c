@@ -20,8 +20,8 @@
 #include "proto/frame.h"
 #include "proto/messages.h"
 #include "server/config.h"
-#include "server/metrics.h"
 #include "server/conn_output.h"
+#include "server/metrics.h"
 #include "server/server.h"
 
 #define READS_PER_TURN 4

@@ -10,9 +10,9 @@
 #include "server/config.h"
 #include "server/conn.h"
 #include "server/handlers.h"
-#include "server/server.h"
 #include "server/metrics.h"
 #include "server/response_error.h"
+#include "server/server.h"
 
 #define API_KEY_MAX 100
 
@@ -82,7 +82,8 @@ void srv_dispatch_done(struct srv_request *req, size_t size)
     char peer[SRV_PEER_TEXT];
 
     srv_metrics_request(req->server->metrics, req->loop->index, req->api->key,
-                        srv_response_error(req->api->key, req->response), took_ns, req->internal.bytes_in, size);
+                        srv_response_error(req->api->key, req->response), took_ns,
+                        req->internal.bytes_in, size);
     /* A long poll waits because it was asked to. */
     int64_t own_ns = req->interruptible ? took_ns - req->internal.waited_ns : took_ns;
     if (slow_ms < 0 || own_ns / 1000000 < slow_ms) {

@@ -177,11 +177,10 @@ static int run(const struct arguments *arguments)
 
     sigset_t signals;
     setup_process(&signals);
-    struct srv_server_options server_options = {
-        .config = config,
-        .ops = lt_file_ops_real(),
-        .clock = lt_clock_real(),
-        .data_gone = stop_by_signal};
+    struct srv_server_options server_options = {.config = config,
+                                                .ops = lt_file_ops_real(),
+                                                .clock = lt_clock_real(),
+                                                .data_gone = stop_by_signal};
     if (srv_server_start(&server_options, &server, &error) != 0) {
         lt_diag(LT_ERROR, "server", "start_failed", lt_error_message(error));
     } else {

@@ -57,7 +57,7 @@ struct srv_request_internal {
     int64_t parked_ns; /* when it parked last */
     int64_t waited_ns; /* parked in all */
     uint8_t *owned; /* memory of `frame`, freed with the request; NULL: borrowed or in the arena */
-    bool has_extents;   /* the response has records that are sent from files */
+    bool has_extents; /* the response has records that are sent from files */
 };
 
 struct srv_request {

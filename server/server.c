@@ -287,7 +287,8 @@ static int tear_down(struct srv_server *server, bool clean, struct leat_error **
         srv_loop_stop(server->loops[i]);
     }
     if (server->store != NULL) {
-        log_store_halt(server->store); /* its threads look at the partitions' owners, which go now */
+        log_store_halt(
+            server->store); /* its threads look at the partitions' owners, which go now */
     }
     srv_topics_close(server);
     if (server->store != NULL) {

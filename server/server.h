@@ -30,7 +30,8 @@ struct srv_server_options {
     struct srv_config *config;     /* loaded and checked; borrowed for the server's life */
     const struct lt_file_ops *ops; /* tests: faults; otherwise lt_file_ops_real() */
     const struct lt_clock *clock;
-    void (*data_gone)(void); /* the last data directory went offline: stop; any thread; may be NULL */
+    void (*data_gone)(
+        void);             /* the last data directory went offline: stop; any thread; may be NULL */
     bool ack_before_flush; /* tests only: the broken order that the power-cut check must catch */
 };
 

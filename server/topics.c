@@ -244,8 +244,7 @@ void srv_partition_moved(struct srv_partition *part)
                   log_partition_offsets(part->log, &offsets) != 0;
     (void)pthread_mutex_lock(&part->waiters_mutex);
     struct srv_waiter *waiter;
-    LIST_FOREACH(waiter, &part->waiters, link)
-    {
+    LIST_FOREACH (waiter, &part->waiters, link) {
         if (broken || offsets.high_watermark >= waiter->offset ||
             offsets.log_start > waiter->offset) {
             srv_wake(waiter->req);
@@ -582,16 +581,14 @@ void srv_topics_release_all(struct srv_topics *topics)
 {
     struct srv_topic_internal *own;
     struct srv_topic_internal *next;
-    HASH_ITER(hh, topics->by_name, own, next)
-    {
+    HASH_ITER (hh, topics->by_name, own, next) {
         struct srv_topic *topic = own->topic;
         tables_remove(topics, topic);
         srv_topic_unref(topic);
     }
     struct reservation *reservation;
     struct reservation *next_reservation;
-    HASH_ITER(hh, topics->reserved, reservation, next_reservation)
-    {
+    HASH_ITER (hh, topics->reserved, reservation, next_reservation) {
         HASH_DEL(topics->reserved, reservation);
         lt_free(reservation->name);
         lt_free(reservation->squashed);

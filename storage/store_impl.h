@@ -33,9 +33,10 @@ struct log_slot {
     struct log_flush_item flush;
     struct log_store *store;
     struct log_dir *dir;
-    struct log_partition *part;     /* the store's reference, while in the table; NULL while it is being made */
-    bool make_dir;                  /* no directory, or none with a partition.metadata */
-    atomic_bool ready;              /* background work may touch it */
+    struct log_partition
+        *part;         /* the store's reference, while in the table; NULL while it is being made */
+    bool make_dir;     /* no directory, or none with a partition.metadata */
+    atomic_bool ready; /* background work may touch it */
     pthread_mutex_t listener_mutex; /* held while the listener's `moved` runs for this partition */
     bool removed;                   /* listener_mutex: the listener does not hear of it any more */
     atomic_bool failure_told;       /* the operator has heard why it is offline */

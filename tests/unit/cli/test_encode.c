@@ -20,7 +20,13 @@ static void teardown(void)
 
 static const struct {
     const char *plain, *base64;
-} pairs[] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
+} pairs[] = {{"", ""},
+             {"f", "Zg=="},
+             {"fo", "Zm8="},
+             {"foo", "Zm9v"},
+             {"foob", "Zm9vYg=="},
+             {"fooba", "Zm9vYmE="},
+             {"foobar", "Zm9vYmFy"}};
 
 /* The vectors of RFC 4648, both ways. */
 START_TEST(base64_goes_both_ways)
@@ -66,7 +72,8 @@ static const struct {
 START_TEST(unpack_reads_numbers)
 {
     ck_assert(cli_unpack_check(unpacked[_i].pattern));
-    ck_assert_int_eq(cli_unpack(unpacked[_i].pattern, lt_slice(unpacked[_i].bytes, unpacked[_i].size), &buf), 0);
+    ck_assert_int_eq(
+        cli_unpack(unpacked[_i].pattern, lt_slice(unpacked[_i].bytes, unpacked[_i].size), &buf), 0);
     ck_assert_str_eq(lt_buf_text(&buf), unpacked[_i].text);
 }
 END_TEST

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/cli/offset_expr.h"
 #include "base/error.h"
+#include "client/cli/offset_expr.h"
 #include "tests/support/test_main.h"
 
 #define NOW 1771063923101LL /* 2026-02-14T10:12:03.101Z */
@@ -46,7 +46,8 @@ static const struct {
     {"@2026-02-14T04:42:03.101-0530", {{CLI_POINT_TIME, NOW}, {CLI_POINT_NONE, 0}}},
     {"@2026-02-14:@2026-02-15", {{CLI_POINT_TIME, DAY}, {CLI_POINT_TIME, DAY + 24 * HOUR}}},
     {"@2026-02-14:1h", {{CLI_POINT_TIME, DAY}, {CLI_POINT_TIME, DAY + HOUR}}},
-    {"@2026-02-14T10:00:00Z:30m", {{CLI_POINT_TIME, DAY + 10 * HOUR}, {CLI_POINT_TIME, DAY + 10 * HOUR + HOUR / 2}}},
+    {"@2026-02-14T10:00:00Z:30m",
+     {{CLI_POINT_TIME, DAY + 10 * HOUR}, {CLI_POINT_TIME, DAY + 10 * HOUR + HOUR / 2}}},
     {"@-2h:@-1h", {{CLI_POINT_TIME, NOW - 2 * HOUR}, {CLI_POINT_TIME, NOW - HOUR}}},
     {"s@1771063923101", {{CLI_POINT_TIME, NOW}, {CLI_POINT_NONE, 0}}},
     {"e@1771063923101", {{CLI_POINT_NONE, 0}, {CLI_POINT_TIME, NOW}}},
@@ -57,17 +58,33 @@ START_TEST(range_is_understood)
 {
     struct cli_range range;
     struct leat_error *err = NULL;
-    ck_assert_msg(cli_range_parse(good[_i].text, NOW, false, &range, &err) == 0, "%s: %s", good[_i].text, lt_error_message(err));
-    ck_assert_msg(range.from.kind == good[_i].range.from.kind && range.from.value == good[_i].range.from.value,
+    ck_assert_msg(cli_range_parse(good[_i].text, NOW, false, &range, &err) == 0, "%s: %s",
+                  good[_i].text, lt_error_message(err));
+    ck_assert_msg(range.from.kind == good[_i].range.from.kind &&
+                      range.from.value == good[_i].range.from.value,
                   "%s: from %d %lld", good[_i].text, range.from.kind, (long long)range.from.value);
-    ck_assert_msg(range.to.kind == good[_i].range.to.kind && range.to.value == good[_i].range.to.value,
+    ck_assert_msg(range.to.kind == good[_i].range.to.kind &&
+                      range.to.value == good[_i].range.to.value,
                   "%s: to %d %lld", good[_i].text, range.to.kind, (long long)range.to.value);
 }
 END_TEST
 
 static const char *const bad[] = {
-    "", "x", "1x", "--1", "+", "-", "@", "@x", "@2026-13-01", "@2026-02-14T25:00", "@12345", "100:x", "9223372036854775808",
-    "@2026-02-14T10:00:00+99:00", "committed",
+    "",
+    "x",
+    "1x",
+    "--1",
+    "+",
+    "-",
+    "@",
+    "@x",
+    "@2026-13-01",
+    "@2026-02-14T25:00",
+    "@12345",
+    "100:x",
+    "9223372036854775808",
+    "@2026-02-14T10:00:00+99:00",
+    "committed",
 };
 
 /* Nonsense is refused with a message that repeats the expression. */

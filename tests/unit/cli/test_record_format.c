@@ -55,7 +55,8 @@ START_TEST(verbs_print)
 {
     struct cli_record_format *format;
     struct leat_error *err = NULL;
-    ck_assert_msg(cli_record_format_parse(good[_i].format, &format, &err) == 0, "%s", lt_error_message(err));
+    ck_assert_msg(cli_record_format_parse(good[_i].format, &format, &err) == 0, "%s",
+                  lt_error_message(err));
     ck_assert_int_eq(cli_record_format_write(format, rec, 7, &out), 0);
     if (good[_i].text != NULL) {
         ck_assert_str_eq(lt_buf_text(&out), good[_i].text);
@@ -70,8 +71,9 @@ START_TEST(verbs_print)
 }
 END_TEST
 
-static const char *const bad[] = {"%z", "%", "%v{", "%v{rot13}", "%p{hex}", "%h", "%h{%k", "%h{%h{}}", "\\q", "\\x4", "%d{soon}",
-                                  "%a", "%a{color}", "%v{unpack[z]}"};
+static const char *const bad[] = {"%z",       "%",     "%v{",       "%v{rot13}",    "%p{hex}",
+                                  "%h",       "%h{%k", "%h{%h{}}",  "\\q",          "\\x4",
+                                  "%d{soon}", "%a",    "%a{color}", "%v{unpack[z]}"};
 
 /* What is not known is refused whole, with its column. */
 START_TEST(unknown_verbs_are_refused)
@@ -110,16 +112,24 @@ START_TEST(json_there_and_back)
 }
 END_TEST
 
-static const char *const bad_json[] = {"", "[]", "{", "{\"topic\":1}", "{\"topic\":\"t\",\"key\":5}",
-                                       "{\"topic\":\"t\",\"value_base64\":\"!\"}", "{\"topic\":\"t\",\"headers\":{}}",
-                                       "{\"topic\":\"t\",\"headers\":[{}]}", "{\"topic\":\"t\",\"topic\":\"u\"}"};
+static const char *const bad_json[] = {"",
+                                       "[]",
+                                       "{",
+                                       "{\"topic\":1}",
+                                       "{\"topic\":\"t\",\"key\":5}",
+                                       "{\"topic\":\"t\",\"value_base64\":\"!\"}",
+                                       "{\"topic\":\"t\",\"headers\":{}}",
+                                       "{\"topic\":\"t\",\"headers\":[{}]}",
+                                       "{\"topic\":\"t\",\"topic\":\"u\"}"};
 
 /* A line that is no record is refused with a reason. */
 START_TEST(bad_json_is_refused)
 {
     struct leat_record *copy = leat_record_new();
     struct leat_error *err = NULL;
-    ck_assert_msg(cli_record_json_read(bad_json[_i], strlen(bad_json[_i]), NULL, false, copy, &err) == LEAT_EINVAL, "%s", bad_json[_i]);
+    ck_assert_msg(cli_record_json_read(bad_json[_i], strlen(bad_json[_i]), NULL, false, copy,
+                                       &err) == LEAT_EINVAL,
+                  "%s", bad_json[_i]);
     ck_assert_str_ne(lt_error_message(err), "");
     lt_error_free(err);
     leat_record_free(copy);
