@@ -122,6 +122,7 @@ struct leat_producer {
     uint64_t random;
     bool new_topics; /* the loop has to ask for some */
     bool closed;
+    bool stopped; /* loop: the stop command has run; only then may the producer leave */
 };
 
 /* Add a record; waits as leat_send says. *ret_wake tells whether the loop should look. */

@@ -620,7 +620,7 @@ static bool wait_for_more(struct leat_consumer *c, int64_t deadline)
     }
     c->waiting = true;
     (void)pthread_mutex_unlock(&c->lock);
-    left = (left + NS_PER_MS - 1) / NS_PER_MS;
+    left = left / NS_PER_MS + 1; /* rather a little late than in circles */
     (void)poll(&wait, 1,
                deadline == LC_NEVER || left > INT32_MAX ? -1 : (int)left); /* EINTR: looks again */
     (void)!read(c->wait_fd, &count, sizeof(count)); /* empty = the time is over */

@@ -99,6 +99,7 @@ static void on_stop(struct leat_client *client, struct lc_command *command)
     struct leat_producer *p = command->owner;
 
     (void)client;
+    p->stopped = true;
     lc_sender_cancel(p, LEAT_ECANCELED); /* the turn drops it when nothing is in flight */
 }
 
@@ -381,7 +382,7 @@ static bool is_done(struct leat_producer *p)
     bool done;
 
     (void)pthread_mutex_lock(&p->lock);
-    done = p->closed && TAILQ_EMPTY(&p->active);
+    done = p->stopped && TAILQ_EMPTY(&p->active);
     (void)pthread_mutex_unlock(&p->lock);
     return done;
 }

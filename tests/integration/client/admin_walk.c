@@ -1,6 +1,7 @@
 /* admin_walk.c: every admin call, and the ways a consumer can be pointed, against a broker that really runs.   admin_walk ADDRESS
  *
  * Prints what failed first and exits with 1; works against leatd and against Apache Kafka. */
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,6 +114,9 @@ static void walk_topic(void)
     GOOD(leat_add_partitions(client, topic, 4, WAIT_MS, &why));
     bad_at(leat_add_partitions(client, topic, 2, WAIT_MS, &why), LEAT_BROKER_ERROR(37), &why, topic,
            __LINE__);
+    for (int i = 0; i < 100 && leat_client_partition_count(client, topic, WAIT_MS) < 4; i++) {
+        (void)poll(NULL, 0, 50); /* Kafka's brokers learn of it a moment later */
+    }
     GOOD(leat_describe_topic(client, topic, WAIT_MS, &rows, &why));
     EXPECT(leat_result_count(rows) == 4 && leat_result_int(rows, 3, "partition") == 3);
     EXPECT(leat_result_int(rows, 0, "leader") >= 0 && strlen(leat_result_str(rows, 0, "id")) == 22);
