@@ -55,7 +55,8 @@ static void setup_process(sigset_t *ret_signals);
 static void tell_notes(const struct srv_config *config);
 static void reload(struct srv_server *server, struct srv_config *config);
 
-const char *argp_program_version = "leatd " LEAT_VERSION;
+/* Argp's own name for it; found only if the dynamic linker sees it. */
+__attribute__((visibility("default"))) const char *argp_program_version = "leatd " LEAT_VERSION;
 
 static const struct argp_option options[] = {
     {"config", 'c', "FILE", 0, "settings, as key = value", 0},
