@@ -7,6 +7,7 @@
  *   feed     snapshot from a read transaction, then every later commit */
 #include "server/meta_local.h"
 
+#include "server/meta_local_check.h"
 #include "server/meta_local_impl.h"
 
 #include <errno.h>
@@ -162,6 +163,14 @@ int meta_local_open(const char *path,
     if (err != 0 && err != LEAT_EEXISTS) {
         (void)lt_error_set_errno(reterr, err, errno, "%s: cannot make the metadata directory",
                                  path);
+        goto fail_dir;
+    }
+    char *file = lt_asprintf("%s/data.mdb", path);
+    err = file == NULL ? lt_error_set(reterr, LEAT_ENOMEM, "%s: out of memory", path)
+                       : meta_local_check(file, reterr);
+    lt_free(file);
+    if (err != 0) {
+        (void)lt_error_prefix(reterr, "metadata store");
         goto fail_dir;
     }
     int rc = mdb_env_create(&local->env);

@@ -10,6 +10,7 @@ import pathlib
 import socket
 import struct
 import sys
+import threading
 import uuid
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
@@ -20,14 +21,16 @@ import notation  # noqa: E402
 PACKED = {"int8": ">b", "int16": ">h", "uint16": ">H", "int32": ">i", "uint32": ">I", "int64": ">q", "float64": ">d",
           "bool": ">?"}
 _apis = {}
+_apis_lock = threading.Lock()
 
 
 def api(name):
     """The schema of one API by Kafka's name."""
-    if not _apis:
-        for path in sorted((TOP / "proto" / "schema").glob("*.schema")):
-            for found in notation.Parser(str(path), path.stem).parse().apis:
-                _apis[found.kafka_name] = found
+    with _apis_lock:
+        if not _apis:
+            for path in sorted((TOP / "proto" / "schema").glob("*.schema")):
+                for found in notation.Parser(str(path), path.stem).parse().apis:
+                    _apis[found.kafka_name] = found
     return _apis[name]
 
 

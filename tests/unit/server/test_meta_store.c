@@ -503,8 +503,109 @@ START_TEST(foreign_file_is_refused)
     test_file_write(test_dir_path(&dir, "meta/data.mdb"), junk, sizeof(junk));
     ck_assert_int_eq(meta_local_open(test_dir_path(&dir, "meta"), lt_clock_real(), &store, &err),
                      LEAT_ECORRUPT);
-    ck_assert_ptr_nonnull(strstr(lt_error_message(err), "meta: metadata store"));
+    ck_assert_ptr_nonnull(strstr(lt_error_message(err), "metadata store: "));
     lt_error_free(err);
+}
+END_TEST
+
+static int open_damaged(struct leat_error **err)
+{
+    int rc = meta_local_open(test_dir_path(&dir, "meta"), lt_clock_real(), &store, err);
+    if (rc != 0) {
+        store = NULL;
+    }
+    return rc;
+}
+
+/* A store with enough in it for branches, leaves, large values and a free list; its file's bytes. */
+static void make_large_store(struct lt_buf *bytes)
+{
+    static char large[20000];
+    memset(large, 'v', sizeof(large) - 1);
+    open_store(LOCAL);
+    for (int i = 0; i < 300; i++) {
+        char key[40];
+        (void)snprintf(key, sizeof(key), "topic/a-rather-long-name-%04d", i);
+        struct outcome made =
+            put(key, i % 50 == 0 ? large : "value of no great size, but some", 0, 0);
+        ck_assert_int_eq(made.err, 0);
+        if (i % 7 == 0) {
+            ck_assert_int_eq(erase(key, made.rev).err, 0);
+        }
+    }
+    meta_store_close(store);
+    store = NULL;
+    test_file_read(test_dir_path(&dir, "meta/data.mdb"), bytes);
+}
+
+/* A file that was cut at any page is refused, or is still whole in all that can be reached; it never crashes. */
+START_TEST(truncated_file_is_refused)
+{
+    struct lt_buf bytes = {0};
+    size_t refused = 0;
+    make_large_store(&bytes);
+    ck_assert_uint_gt(bytes.size, 16 * 4096);
+    for (size_t size = 4096; size < bytes.size; size += 4096) {
+        test_file_write(test_dir_path(&dir, "meta/data.mdb"), bytes.data, size);
+        struct leat_error *err = NULL;
+        int rc = open_damaged(&err);
+        ck_assert(rc == 0 || rc == LEAT_ECORRUPT);
+        refused += rc != 0;
+        if (rc == 0) {
+            ck_assert_int_eq(put("after", "1", 0, 0).err, 0);
+            meta_store_close(store);
+            store = NULL;
+        } else {
+            ck_assert_ptr_nonnull(strstr(lt_error_message(err), "data.mdb: page "));
+        }
+        lt_error_free(err);
+    }
+    ck_assert_uint_gt(refused, 10);
+    lt_buf_release(&bytes);
+}
+END_TEST
+
+static void ignore_entry(const struct meta_kv *kv, void *arg)
+{
+    (void)kv;
+    (void)arg;
+}
+
+static void on_down(int err, void *arg)
+{
+    (void)err;
+    on_ready(0, arg);
+}
+
+/* Bytes that flipped anywhere: refused, or readable to the end; it never crashes. */
+START_TEST(damaged_bytes_do_no_harm)
+{
+    static const struct meta_feed_ops reading = {.reset = on_reset,
+                                                 .entry = ignore_entry,
+                                                 .ready = on_ready,
+                                                 .change = on_change,
+                                                 .down = on_down};
+    struct lt_buf bytes = {0};
+    uint64_t random = 88172645463325252U;
+    make_large_store(&bytes);
+    for (int round = 0; round < 400; round++) {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        size_t at = (size_t)(random % bytes.size);
+        uint8_t before = bytes.data[at];
+        bytes.data[at] ^= (uint8_t)(1U << (random >> 60));
+        test_file_write(test_dir_path(&dir, "meta/data.mdb"), bytes.data, bytes.size);
+        if (open_damaged(NULL) == 0) {
+            struct heard heard = {0};
+            ck_assert_int_eq(meta_feed_start(store, lt_slice_text(""), 0, &reading, &heard), 0);
+            wait_for(&heard.ready);
+            meta_store_close(store);
+            store = NULL;
+        }
+        bytes.data[at] = before;
+    }
+    lt_buf_release(&bytes);
 }
 END_TEST
 
@@ -543,6 +644,9 @@ int main(void)
     tcase_add_test(local, reopened_store_goes_on);
     tcase_add_test(local, killed_store_keeps_what_it_acknowledged);
     tcase_add_test(local, foreign_file_is_refused);
+    tcase_add_test(local, truncated_file_is_refused);
+    tcase_add_test(local, damaged_bytes_do_no_harm);
+    tcase_set_timeout(local, 60);
     suite_add_tcase(suite, local);
     TCase *faked = tcase_create("fake");
     tcase_add_checked_fixture(faked, setup, teardown);
