@@ -21,6 +21,7 @@
 #include "proto/messages.h"
 #include "server/config.h"
 #include "server/conn_output.h"
+#include "server/listener.h"
 #include "server/metrics.h"
 #include "server/server.h"
 
@@ -70,6 +71,7 @@ int srv_conn_new(struct srv_loop *loop,
     srv_timer_init(&conn->timer, on_timer);
     atomic_fetch_add(&loop->server->connections, 1);
     atomic_fetch_add(&loop->conn_count, 1);
+    srv_listener_count(listener, 1);
     srv_loop_post(loop, &conn->arrival);
     return 0;
 }
@@ -515,6 +517,7 @@ void srv_conn_close(struct srv_conn *conn)
     }
     srv_addresses_remove(&loop->server->addresses, &conn->peer);
     atomic_fetch_sub(&loop->conn_count, 1);
+    srv_listener_count(conn->listener, -1);
     srv_server_conn_gone(loop->server);
 }
 

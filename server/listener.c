@@ -40,6 +40,7 @@ struct srv_listener {
     struct srv_endpoint endpoint;
     struct srv_endpoint advertised;
     char address[320]; /* as bound */
+    _Atomic int64_t connections;
 };
 
 static int bind_to(struct srv_listener *listener,
@@ -386,4 +387,19 @@ describe(const struct sockaddr_storage *address, char *host, size_t size, int32_
         }
         *ret_port = ntohs(in6.sin6_port);
     }
+}
+
+const char *srv_listener_name(const struct srv_listener *listener)
+{
+    return listener->endpoint.name;
+}
+
+void srv_listener_count(struct srv_listener *listener, int change)
+{
+    (void)atomic_fetch_add_explicit(&listener->connections, change, memory_order_relaxed);
+}
+
+int64_t srv_listener_connections(const struct srv_listener *listener)
+{
+    return atomic_load_explicit(&listener->connections, memory_order_relaxed);
 }

@@ -35,6 +35,13 @@ void srv_listener_free(struct srv_listener *listener);
 /* "127.0.0.1:9092" or "[::1]:9092", as bound. Borrowed. */
 const char *srv_listener_address(const struct srv_listener *listener);
 
+/* Its name in `listeners`, "PLAINTEXT"; borrowed. */
+const char *srv_listener_name(const struct srv_listener *listener);
+
+/* Count a connection in (+1) or out (-1), and how many there are. Any thread. */
+void srv_listener_count(struct srv_listener *listener, int change);
+int64_t srv_listener_connections(const struct srv_listener *listener);
+
 /* Where the peer of the connected socket `fd` reached us: the advertised address, else the local one. Text in the arena
  * or the listener's; NULL: no memory. */
 const char *srv_listener_local_host(const struct srv_listener *listener,

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@
 #include "proto/errors.h"
 #include "server/commit_text.h"
 #include "server/config.h"
+#include "server/listener.h"
 #include "server/loop.h"
 #include "server/meta_store.h"
 #include "server/server.h"
@@ -242,12 +244,35 @@ static void requests(struct text *text)
 
 /* ---- connections and loops ---- */
 
+/* Open connections by listener name; IPv4 and IPv6 may share one. */
+static void connections(struct text *text)
+{
+    struct srv_server *server = text->server;
+    char labels[128];
+    if (!family(text, "leat_connections", "gauge", "Open connections.")) {
+        return;
+    }
+    for (size_t i = 0; i < server->listener_count; i++) {
+        const char *name = srv_listener_name(server->listeners[i]);
+        int64_t sum = 0;
+        bool told = false;
+        for (size_t k = 0; k < server->listener_count; k++) {
+            bool same = strcasecmp(srv_listener_name(server->listeners[k]), name) == 0;
+            told = told || (same && k < i);
+            sum += same ? srv_listener_connections(server->listeners[k]) : 0;
+        }
+        if (!told) {
+            (void)snprintf(labels, sizeof(labels), "listener=\"%s\"", name);
+            line(text, "", labels, (double)sum);
+        }
+    }
+}
+
 static void loops(struct text *text)
 {
     struct srv_server *server = text->server;
     char labels[64];
-    single(text, "leat_connections", "gauge", "Open connections.",
-           (double)atomic_load(&server->connections));
+    connections(text);
     single(text, "leat_connections_total", "counter", "Connections accepted.",
            (double)atomic_load(&server->metrics->accepted));
     single(text, "leat_malformed_total", "counter",

@@ -126,6 +126,20 @@ def test_topics_settings_and_ids_survive(server, ending):
         assert {p["leader_epoch"] for p in topic["partitions"]} == ({0} if ending == "stop" else {1})
 
 
+def test_many_partitions_get_a_new_epoch_after_a_kill(server):
+    with connect(server) as client:
+        create(client, "many", 250)  # more than one transaction takes
+    server.kill()
+    server.start()
+    with connect(server) as client:
+        partitions = client.ask("Metadata", 12, {"topics": [{"name": "many"}]})["topics"][0]["partitions"]
+        assert {p["leader_epoch"] for p in partitions} == {1}
+        produce(client, "many", partition=249)
+        assert offset(client, "many", -1, partition=249)[2] == 1
+        client.ask("DeleteTopics", 5, {"topic_names": ["many"], "timeout_ms": 30000})
+        assert names(client) == set()
+
+
 def test_deleted_directories_leave_the_disk(server, client):
     create(client, "gone", 2, file_delete_delay_ms=0)
     produce(client, "gone")
@@ -466,7 +480,13 @@ def test_metrics_count(server, client):
     assert seen['leat_requests_total{api="Produce",error="UNKNOWN_TOPIC_OR_PARTITION"}'] == 1
     assert seen['leat_request_duration_seconds_count{api="Produce"}'] == 2
     assert seen["leat_partitions"] == 2
-    assert seen["leat_connections"] == 1
+    assert seen['leat_connections{listener="PLAINTEXT"}'] == 1
+
+
+def test_metrics_are_documented(server):
+    documented = (pathlib.Path(__file__).resolve().parents[2] / "docs" / "metrics.md").read_text()
+    families = [line.split()[2] for line in http(server, "/metrics")[1].splitlines() if line.startswith("# HELP")]
+    assert families and not [name for name in families if f"`{name}" not in documented]
 
 
 def test_metrics_filters_and_limit(server, client):
