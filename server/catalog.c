@@ -252,41 +252,62 @@ take_back(struct srv_catalog *catalog, const struct proto_uuid *id, struct log_p
     log_partition_unref(log);
 }
 
-/* Attach or make partitions first..count-1. On failure those made are taken back and *ret_logs is not written. */
+/* What the store must know of each of them; in the arena. */
+static struct log_partition_options *log_options(struct srv_catalog *catalog,
+                                                 struct lt_arena *arena,
+                                                 const char *topic,
+                                                 const struct proto_uuid *id,
+                                                 int32_t first,
+                                                 size_t count,
+                                                 const struct log_config *config)
+{
+    struct log_partition_options *options = lt_arena_calloc(arena, count + 1, sizeof(*options));
+    for (size_t i = 0; options != NULL && i < count; i++) {
+        struct epoch *epoch = srv_catalog_epoch(catalog, id, first + (int32_t)i);
+        options[i].topic = topic;
+        options[i].partition = first + (int32_t)i;
+        options[i].leader_epoch = epoch == NULL ? 0 : epoch->leader_epoch;
+        options[i].config = config;
+        memcpy(options[i].topic_id, id->bytes, sizeof(options[i].topic_id));
+    }
+    return options;
+}
+
+/* Attach or make partitions first..end-1. On failure those made are taken back and *ret_logs is not written. */
 static int add_logs(struct srv_catalog *catalog,
                     const char *topic,
                     const struct proto_uuid *id,
                     int32_t first,
-                    int32_t count,
+                    int32_t end,
                     struct srv_new_log **ret_logs,
                     struct leat_error **reterr)
 {
-    struct log_store *store = catalog->server->store;
+    size_t count = (size_t)(end - first);
     struct log_config config;
     (void)srv_config_topic(catalog->server->config, topic, &config);
-    struct srv_new_log *logs = lt_calloc((size_t)(count - first) + 1, sizeof(*logs));
-    if (logs == NULL) {
-        return lt_error_set(reterr, LEAT_ENOMEM, "%s: %s", topic, lt_err_text(LEAT_ENOMEM));
+    struct lt_arena arena;
+    lt_arena_init(&arena, 0);
+    struct log_partition_options *options =
+        log_options(catalog, &arena, topic, id, first, count, &config);
+    struct log_partition **parts =
+        lt_arena_calloc(&arena, count + 1, sizeof(struct log_partition *));
+    struct srv_new_log *logs = lt_calloc(count + 1, sizeof(*logs));
+    int err;
+    if (options == NULL || parts == NULL || logs == NULL) {
+        err = lt_error_set(reterr, LEAT_ENOMEM, "%s: %s", topic, lt_err_text(LEAT_ENOMEM));
+    } else {
+        err = log_store_add_all(catalog->server->store, options, count, parts, reterr);
     }
-    int err = 0;
-    int32_t made = 0;
-    while (err == 0 && first + made < count) {
-        struct epoch *epoch = srv_catalog_epoch(catalog, id, first + made);
-        struct log_partition_options options = {
-            .topic = topic,
-            .partition = first + made,
-            .leader_epoch = epoch == NULL ? 0 : epoch->leader_epoch,
-            .config = &config,
-        };
-        memcpy(options.topic_id, id->bytes, sizeof(options.topic_id));
-        logs[made].leader_epoch = options.leader_epoch;
-        err = log_store_add(store, &options, &logs[made].log, reterr);
-        made += err == 0;
-    }
-    if (err != 0) {
-        while (made-- > 0) {
-            take_back(catalog, id, logs[made].log);
+    for (size_t i = 0; parts != NULL && i < count; i++) {
+        if (err == 0) {
+            logs[i] =
+                (struct srv_new_log){.log = parts[i], .leader_epoch = options[i].leader_epoch};
+        } else if (parts[i] != NULL) {
+            take_back(catalog, id, parts[i]);
         }
+    }
+    lt_arena_release(&arena);
+    if (err != 0) {
         lt_free(logs);
         return err;
     }

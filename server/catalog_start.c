@@ -169,12 +169,18 @@ static int raise_batch(struct srv_server *server, const struct raise *raises, si
         err = commit_and_wait(server, &txn, NULL);
     }
     lt_arena_release(&arena);
+    struct log_epoch_raise logs[META_TXN_WRITES_MAX];
+    for (size_t i = 0; i < count; i++) {
+        logs[i] = (struct log_epoch_raise){raises[i].part->log, raises[i].leader_epoch, 0};
+    }
+    if (err == 0) {
+        log_store_raise_epochs(logs, count);
+    }
     for (size_t i = 0; err == 0 && i < count; i++) {
         atomic_store_explicit(&raises[i].part->leader_epoch, raises[i].leader_epoch,
                               memory_order_relaxed);
-        int failed = log_partition_set_leader_epoch(raises[i].part->log, raises[i].leader_epoch);
-        if (failed != 0) { /* that partition is offline; the others serve */
-            lt_diag(LT_ERROR, "topics", "epoch_not_raised", lt_err_text(failed),
+        if (logs[i].err != 0) { /* that partition is offline; the others serve */
+            lt_diag(LT_ERROR, "topics", "epoch_not_raised", lt_err_text(logs[i].err),
                     LT_FIELD_TEXT("topic", raises[i].part->topic->name),
                     LT_FIELD_INT("partition", raises[i].part->number));
         }

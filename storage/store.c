@@ -15,6 +15,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "storage/background.h"
+#include "storage/parallel.h"
 #include "storage/store_impl.h"
 
 #define RECOVERY_POINT_NAME "recovery-point-offset-checkpoint"
@@ -61,7 +62,7 @@ void log_store_options_init(struct log_store_options *options)
         .clock = lt_clock_real(),
         .flush_threads = 1,
         .reader_threads = 2,
-        .recovery_threads = 2,
+        .recovery_threads = 16, /* they wait for the disk more than they work */
         .unsynced_bytes_max = (uint64_t)64 << 20,
         .reserve_bytes = (uint64_t)16 << 20,
         .maps_max = 0,
@@ -543,8 +544,9 @@ void log_store_stats(struct log_store *store, struct log_store_stats *ret)
 
 /* ---- close ---- */
 
-static int close_clean(struct log_slot *slot)
+static int close_clean(size_t i, void *arg)
 {
+    struct log_slot *slot = ((struct log_slot **)arg)[i];
     int err = log_partition_close(slot->part, true);
     if (err < 0) {
         atomic_store(&slot->dir->close_failed, true);
@@ -552,8 +554,9 @@ static int close_clean(struct log_slot *slot)
     return err;
 }
 
-static int close_unclean(struct log_slot *slot)
+static int close_unclean(size_t i, void *arg)
 {
+    struct log_slot *slot = ((struct log_slot **)arg)[i];
     return log_partition_close(slot->part, false);
 }
 
@@ -623,8 +626,8 @@ int log_store_close(struct log_store *store, bool clean, struct leat_error **ret
     } else if (store->loaded) {
         size_t count = collect_all(store, slots);
         int threads = clean ? store->options.recovery_threads : 1;
-        (void)log_slots_each(slots, count, threads,
-                             clean ? close_clean : close_unclean); /* close_failed tells */
+        (void)log_parallel(count, threads, clean ? close_clean : close_unclean,
+                           slots); /* close_failed tells */
     }
     lt_free(slots);
     for (size_t i = 0; clean && i < store->dir_count; i++) {

@@ -84,6 +84,17 @@ int log_store_add(struct log_store *store,
                   struct log_partition **ret_part,
                   struct leat_error **reterr);
 
+/* The same for several, side by side: they wait for the disk together.
+ *
+ *   ret_parts  count entries; NULL for those that could not be added
+ *
+ * Returns 0, or the first error; the others are there all the same, and are the caller's to keep or to remove. */
+int log_store_add_all(struct log_store *store,
+                      const struct log_partition_options *options,
+                      size_t count,
+                      struct log_partition **ret_parts,
+                      struct leat_error **reterr);
+
 /* Recover what was added. A partition that cannot be recovered is offline (log_partition_failure) and the others serve:
  * only failures of a whole directory are returned. */
 int log_store_load(struct log_store *store, struct leat_error **reterr);
@@ -91,6 +102,15 @@ int log_store_load(struct log_store *store, struct leat_error **reterr);
 /* After load: true when the partition was opened without the clean marker or its tail was cut. The caller raises the
  * epoch in the metadata store, then calls log_partition_set_leader_epoch. */
 bool log_partition_needs_epoch(const struct log_partition *part);
+
+struct log_epoch_raise {
+    struct log_partition *part;
+    int32_t leader_epoch;
+    int err; /* out: of log_partition_set_leader_epoch */
+};
+
+/* log_partition_set_leader_epoch for many, side by side. Blocks for the disk. */
+void log_store_raise_epochs(struct log_epoch_raise *raises, size_t count);
 
 /* Directories that no log_store_add claimed, after load; each was reported as an event. They are left alone. */
 size_t log_store_stray_count(const struct log_store *store);

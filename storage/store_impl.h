@@ -25,8 +25,6 @@
 
 struct log_background;
 
-#define LOG_RECOVERY_THREADS_MAX 64
-
 /* The store's record of one partition. In the table from log_store_add to log_store_remove; freed with the partition. */
 struct log_slot {
     struct log_env env; /* first: hooks find the slot by it */
@@ -94,12 +92,6 @@ int log_dir_slots(struct log_dir *dir,
                   struct log_slot ***ret_slots,
                   size_t *ret_count);
 void log_slots_release(struct log_slot **slots, size_t count);
-
-/* Call each(slot) for all of them, `threads` at a time; returns how many of the calls failed. Blocks until all are done. */
-int log_slots_each(struct log_slot **slots,
-                   size_t count,
-                   int threads,
-                   int (*each)(struct log_slot *slot));
 
 /* Tell the listener, unless the partition was removed; and the operator, the first time, when it has failed. No lock may
  * be held. */

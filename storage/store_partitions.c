@@ -13,6 +13,10 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "storage/background.h"
+#include "storage/parallel.h"
+
+/* Directories made, epochs written at a time: each waits for the journal of the file system. */
+#define SYNC_THREADS 32
 
 static int place(struct log_store *store,
                  const struct log_partition_options *options,
@@ -168,10 +172,11 @@ static void leave(struct log_slot *slot)
     (void)pthread_mutex_unlock(&store->mutex);
 }
 
-int log_store_add(struct log_store *store,
-                  const struct log_partition_options *options,
-                  struct log_partition **ret_part,
-                  struct leat_error **reterr)
+/* A partition in the table, not yet brought up. */
+static int add_slot(struct log_store *store,
+                    const struct log_partition_options *options,
+                    struct log_slot **ret_slot,
+                    struct leat_error **reterr)
 {
     LT_ASSERT(options->partition >= 0);
     LT_ASSERT(options->config != NULL);
@@ -204,15 +209,88 @@ int log_store_add(struct log_store *store,
     slot->part = part; /* from here on others find it in the table */
     store->slot_count++;
     (void)pthread_mutex_unlock(&store->mutex);
-    if (store->loaded) {
-        err = bring_up(slot, reterr);
-        if (err < 0) {
-            drop(slot);
-            return err;
-        }
-    }
-    *ret_part = log_partition_ref(slot->part);
+    *ret_slot = slot;
     return 0;
+}
+
+int log_store_add(struct log_store *store,
+                  const struct log_partition_options *options,
+                  struct log_partition **ret_part,
+                  struct leat_error **reterr)
+{
+    struct log_partition *part = NULL;
+    int err = log_store_add_all(store, options, 1, &part, reterr);
+    if (err == 0) {
+        *ret_part = part;
+    }
+    return err;
+}
+
+/* What log_store_add_all works on. */
+struct adding {
+    struct log_slot *slot; /* NULL: not in the table */
+    struct leat_error *error;
+    int err;
+};
+
+static int bring_up_one(size_t i, void *arg)
+{
+    struct adding *adding = &((struct adding *)arg)[i];
+    adding->err = bring_up(adding->slot, &adding->error);
+    return adding->err;
+}
+
+/* The first error; the partitions that came up. */
+static int take_added(struct adding *adding,
+                      size_t count,
+                      struct log_partition **ret_parts,
+                      struct leat_error **reterr)
+{
+    int err = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (adding[i].err == 0) {
+            ret_parts[i] = log_partition_ref(adding[i].slot->part);
+            continue;
+        }
+        if (adding[i].slot != NULL) {
+            drop(adding[i].slot);
+        }
+        if (err == 0) {
+            err = lt_error_set(reterr, adding[i].err, "%s", lt_error_message(adding[i].error));
+        }
+        lt_error_free(adding[i].error);
+    }
+    return err;
+}
+
+int log_store_add_all(struct log_store *store,
+                      const struct log_partition_options *options,
+                      size_t count,
+                      struct log_partition **ret_parts,
+                      struct leat_error **reterr)
+{
+    for (size_t i = 0; i < count; i++) {
+        ret_parts[i] = NULL;
+    }
+    struct adding *adding = lt_calloc(count + 1, sizeof(*adding));
+    if (adding == NULL) {
+        return add_no_memory(options, reterr);
+    }
+    size_t entered = 0;
+    int err = 0;
+    while (err == 0 && entered < count) {
+        err = add_slot(store, &options[entered], &adding[entered].slot, &adding[entered].error);
+        adding[entered].err = err;
+        entered++;
+    }
+    if (store->loaded) {
+        size_t ready =
+            err < 0 ? entered - 1 : entered; /* those before the first that was refused */
+        (void)log_parallel(ready, SYNC_THREADS, bring_up_one, adding); /* each has its own err */
+    }
+    err = take_added(adding, entered, ret_parts, reterr);
+    lt_free(adding);
+    return err;
 }
 
 /* Fill the slot's directory and what the partition must know of it; puts the slot into the table. */
@@ -359,53 +437,9 @@ static void drop(struct log_slot *slot)
 
 /* ---- load ---- */
 
-struct load_work {
-    struct log_slot **slots;
-    size_t count;
-    atomic_size_t next;
-    int (*each)(struct log_slot *slot);
-    atomic_int failures;
-};
-
-static void *load_some(void *arg)
+static int load_slot(size_t i, void *arg)
 {
-    struct load_work *work = arg;
-    for (;;) {
-        size_t i = atomic_fetch_add(&work->next, 1);
-        if (i >= work->count) {
-            return NULL;
-        }
-        if (work->each(work->slots[i]) < 0) {
-            atomic_fetch_add(&work->failures, 1);
-        }
-    }
-}
-
-int log_slots_each(struct log_slot **slots,
-                   size_t count,
-                   int threads,
-                   int (*each)(struct log_slot *slot))
-{
-    struct load_work work = {.slots = slots, .count = count, .each = each};
-    pthread_t helpers[LOG_RECOVERY_THREADS_MAX];
-    int helper_count = 0;
-    int wanted = threads < LOG_RECOVERY_THREADS_MAX ? threads : LOG_RECOVERY_THREADS_MAX;
-    while (helper_count < wanted - 1 && (size_t)helper_count + 1 < count) {
-        if (pthread_create(&helpers[helper_count], NULL, load_some, &work) != 0) {
-            break; /* this thread works too: it only takes longer */
-        }
-        helper_count++;
-    }
-    (void)load_some(&work); /* always NULL */
-    for (int i = 0; i < helper_count; i++) {
-        int failed = pthread_join(helpers[i], NULL);
-        LT_ASSERT(failed == 0);
-    }
-    return atomic_load(&work.failures);
-}
-
-static int load_slot(struct log_slot *slot)
-{
+    struct log_slot *slot = ((struct log_slot **)arg)[i];
     struct leat_error *error = NULL;
     int err = bring_up(slot, &error);
     if (err < 0) {
@@ -485,8 +519,8 @@ int log_store_load(struct log_store *store, struct leat_error **reterr)
     }
     if (err == 0) {
         size_t count = collect_unloaded(store, slots);
-        (void)log_slots_each(slots, count, store->options.recovery_threads,
-                             load_slot); /* each tells its own failure */
+        (void)log_parallel(count, store->options.recovery_threads, load_slot,
+                           slots); /* each tells its own failure */
         report_strays(store);
         store->loaded = true;
     }
@@ -502,6 +536,18 @@ bool log_partition_needs_epoch(const struct log_partition *part)
 size_t log_store_stray_count(const struct log_store *store)
 {
     return store->stray_count;
+}
+
+static int raise_one(size_t i, void *arg)
+{
+    struct log_epoch_raise *raise = &((struct log_epoch_raise *)arg)[i];
+    raise->err = log_partition_set_leader_epoch(raise->part, raise->leader_epoch);
+    return raise->err;
+}
+
+void log_store_raise_epochs(struct log_epoch_raise *raises, size_t count)
+{
+    (void)log_parallel(count, SYNC_THREADS, raise_one, raises); /* each has its own err */
 }
 
 /* ---- remove ---- */
