@@ -96,9 +96,13 @@ int lc_accumulator_append(struct leat_producer *p,
     }
     p->pending++;
     part->open->urgent = part->open->urgent || urgent;
-    *ret_wake = *ret_wake || urgent || part->open->builder.size >= p->batch_size ||
-                part->open->created + p->linger_ns <
-                    atomic_load_explicit(&p->client->timer_at, memory_order_relaxed);
+    /* With an earlier batch queued or in flight its answer makes the turn; waking the loop for every record would only
+     * cost. */
+    if (STAILQ_EMPTY(&part->queue)) {
+        *ret_wake = *ret_wake || urgent || part->open->builder.size >= p->batch_size ||
+                    part->open->created + p->linger_ns <
+                        atomic_load_explicit(&p->client->timer_at, memory_order_relaxed);
+    }
     return 0;
 }
 

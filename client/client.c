@@ -106,6 +106,7 @@ static int make_client(const struct leat_conf *conf,
         return lt_error_set(reterr, LEAT_ENOMEM, "client: out of memory");
     }
     atomic_init(&client->refs, 1);
+    atomic_init(&client->timer_at, LC_NEVER);
     client->fork_generation = atomic_load(&lc_fork_generation);
     client->clock = lt_clock_real();
     client->base = base;
@@ -409,6 +410,8 @@ void lc_client_turn(struct leat_client *client)
     client->turning = true;
     do {
         client->turn_again = false;
+        /* Who adds work from here on wakes the loop: this turn may have looked at his part already. */
+        atomic_store_explicit(&client->timer_at, LC_NEVER, memory_order_relaxed);
         now = lt_clock_mono_ns(client->clock);
         run_commands(client);
         next = turn_once(client, now);

@@ -435,7 +435,7 @@ static void handle_fetch(struct exchange *x)
         response->responses[i].partitions = room(x, (size_t)request.topics[i].partitions_count,
                                                  sizeof(response->responses[i].partitions[0]));
     }
-    LT_ASSERT((clock_gettime(CLOCK_REALTIME, &until)) == 0);
+    LT_ASSERT(clock_gettime(CLOCK_REALTIME, &until) == 0);
     until.tv_nsec += (long)request.max_wait_ms % 1000 * 1000000;
     until.tv_sec += request.max_wait_ms / 1000 + until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
