@@ -23,7 +23,7 @@ START_TEST(a_budget_holds_what_fits)
     srv_budget_give(&budget, 60, &nobody);
     ck_assert(srv_budget_has_room(&budget));
     ck_assert(srv_budget_take(&budget, 50));
-    ck_assert_int_eq(atomic_load(&budget.refused), 1);
+    ck_assert_uint_eq(atomic_load(&budget.refused), 1);
 }
 END_TEST
 
