@@ -1,16 +1,18 @@
 /* replay_model.c: replay is exact: one partition against a model that keeps every record in memory.
  *
  * Random steps: append (any size, codec and timestamps, also out of order), DeleteRecords, retention by size, clean and
- * unclean restarts. After every step random questions, each answer compared with the model: reads by offset with any
+ * unclean restarts, some of them without indexes and recovery points. After every step random questions, each answer compared with the model: reads by offset with any
  * size limit, first record at or after a time, record with the largest time, offsets, errors out of range.
  *
  *   replay_model DIR --seed S --steps N
  *
  * Exit code 0: every answer was right; 3: one was not (printed with the step). */
+#include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "proto/batch_builder.h"
@@ -263,11 +265,35 @@ static void retain(struct run *run)
     model->log_start = offsets.log_start;
 }
 
+/* Indexes and recovery points are hints: what is lost is made again from the log. (The log start is not among them.) */
+static void remove_hints(const struct run *run)
+{
+    char path[1024];
+    (void)snprintf(path, sizeof(path), "%s/recovery-point-offset-checkpoint", run->dir);
+    (void)unlink(path); /* may be missing */
+    (void)snprintf(path, sizeof(path), "%s/t-0", run->dir);
+    DIR *handle = opendir(path);
+    if (handle == NULL) {
+        return;
+    }
+    const struct dirent *entry;
+    while ((entry = readdir(handle)) != NULL) {
+        const char *dot = strrchr(entry->d_name, '.');
+        if (dot != NULL && (strcmp(dot, ".index") == 0 || strcmp(dot, ".timeindex") == 0)) {
+            (void)unlinkat(dirfd(handle), entry->d_name, 0); /* it is there */
+        }
+    }
+    (void)closedir(handle); /* only read */
+}
+
 static void restart(struct run *run)
 {
     bool clean = below(run, 2) == 0;
     log_store_tick(run->store);
     stop(run, clean);
+    if (below(run, 3) == 0) {
+        remove_hints(run);
+    }
     run->config.index_interval_bytes = 100 + below(run, 4000);
     start(run);
 }

@@ -809,6 +809,63 @@ END_TEST
 
 /* ---- many partitions ---- */
 
+/* Those of a group that can be made are made, and the first error is told. */
+START_TEST(one_bad_name_does_not_undo_the_others)
+{
+    test_store_up(&ts, 1);
+    struct log_partition_options options[4];
+    struct log_partition *parts[4];
+    for (int i = 0; i < 4; i++) {
+        options[i] =
+            (struct log_partition_options){.topic = "t", .partition = 3 - i, .config = &ts.config};
+        memcpy(options[i].topic_id, ts.topic_id, sizeof(options[i].topic_id));
+    }
+    ck_assert_int_eq(log_store_add_all(ts.store, options, 4, parts, &ts.error), LEAT_EEXISTS);
+    ck_assert_ptr_nonnull(strstr(lt_error_message(ts.error), "t-0"));
+    for (int i = 0; i < 3; i++) {
+        ck_assert_ptr_nonnull(parts[i]);
+        ck_assert_int_eq(log_partition_number(parts[i]), 3 - i);
+        ck_assert_int_eq(test_append(parts[i], "a", 1, NULL), 0);
+        log_partition_unref(parts[i]);
+    }
+    ck_assert_ptr_null(parts[3]);
+    ck_assert_int_eq(test_store_add(&ts, "t", 3, &parts[0]), LEAT_EEXISTS);
+}
+END_TEST
+
+/* The disk fails while a group is made: what could not be made is not there, and can be made later. */
+START_TEST(group_survives_every_failed_call)
+{
+    test_store_up(&ts, 0);
+    int err = LEAT_EIO;
+    for (int64_t n = 0; err < 0; n++) {
+        ck_assert_int_lt(n, 100);
+        char topic[32];
+        (void)snprintf(topic, sizeof(topic), "group%d", (int)n);
+        struct log_partition_options options[3];
+        struct log_partition *parts[3];
+        for (int i = 0; i < 3; i++) {
+            options[i] = (struct log_partition_options){
+                .topic = topic, .partition = i, .config = &ts.config};
+            memcpy(options[i].topic_id, ts.topic_id, sizeof(options[i].topic_id));
+        }
+        test_store_plan(&ts, (struct lt_fault_plan){.kind = LT_FAULT_FAIL, .at = n, .errnum = EIO});
+        err = log_store_add_all(ts.store, options, 3, parts, &ts.error);
+        test_store_plan(&ts, (struct lt_fault_plan){.kind = LT_FAULT_NONE});
+        int made = 0;
+        for (int i = 0; i < 3; i++) {
+            made += parts[i] != NULL;
+            if (parts[i] == NULL) {
+                ck_assert_int_eq(log_store_add(ts.store, &options[i], &parts[i], &ts.error), 0);
+            }
+            ck_assert_int_eq(test_append(parts[i], "a", 1, NULL), 0);
+            log_partition_unref(parts[i]);
+        }
+        ck_assert_int_eq(err == 0, made == 3);
+    }
+}
+END_TEST
+
 /* After a clean stop a thousand partitions are served without touching one of their files. */
 START_TEST(clean_start_touches_no_partition_files)
 {
@@ -902,6 +959,8 @@ int main(void)
     tcase_add_test(tcase, names_are_checked);
     tcase = add_case(suite, "many");
     tcase_set_timeout(tcase, 120);
+    tcase_add_test(tcase, one_bad_name_does_not_undo_the_others);
+    tcase_add_test(tcase, group_survives_every_failed_call);
     tcase_add_test(tcase, clean_start_touches_no_partition_files);
     tcase_add_test(tcase, posted_jobs_all_run);
     return test_main(suite);
