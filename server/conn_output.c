@@ -32,6 +32,7 @@ static int encode_plain(struct srv_conn *conn, struct srv_request *req, size_t s
 static int
 encode_with_files(struct srv_conn *conn, struct srv_request *req, size_t size, size_t *ret_size);
 static void write_response(struct srv_request *req, struct proto_writer *w);
+static int add_bytes(struct evbuffer *output, const uint8_t *bytes, size_t size);
 static int add_extent(struct evbuffer *output, struct log_extent *extent);
 static void release_extent(const struct evbuffer_file_segment *segment, int flags, void *arg);
 static void stage(struct srv_conn *conn, size_t size);
@@ -153,17 +154,18 @@ encode_with_files(struct srv_conn *conn, struct srv_request *req, size_t size, s
     if (size + w.hole_size > INT32_MAX) {
         return LEAT_E2BIG;
     }
+    stage(conn, conn->staged_bytes + w.hole_count * SRV_EXTENT_COST);
     proto_store_u32(memory, (uint32_t)(size + w.hole_size - PROTO_FRAME_PREFIX));
     for (size_t i = 0; i < w.hole_count; i++) {
         const struct proto_hole *hole = &w.holes[i];
         struct log_extent *extent = hole->external;
-        if (evbuffer_add(conn->output, memory + position, hole->position - position) != 0 ||
+        if (add_bytes(conn->output, memory + position, hole->position - position) != 0 ||
             add_extent(conn->output, extent) != 0) {
             return LEAT_ENOMEM;
         }
         position = hole->position;
     }
-    if (evbuffer_add(conn->output, memory + position, size - position) != 0) {
+    if (add_bytes(conn->output, memory + position, size - position) != 0) {
         return LEAT_ENOMEM;
     }
     conn->has_files = true;
@@ -175,6 +177,20 @@ static void write_response(struct srv_request *req, struct proto_writer *w)
 {
     proto_response_header_encode(req->api, req->header.api_version, req->header.correlation_id, w);
     req->api->response.encode(req->response, req->header.api_version, w);
+}
+
+/* Copy a few bytes into the output. evbuffer_add will not do: behind a file segment it makes a buffer as large as the
+ * segment's end lies deep in its file, be it for one byte. */
+static int add_bytes(struct evbuffer *output, const uint8_t *bytes, size_t size)
+{
+    struct evbuffer_iovec room;
+
+    if (evbuffer_reserve_space(output, (ev_ssize_t)size, &room, 1) != 1) {
+        return LEAT_ENOMEM;
+    }
+    memcpy(room.iov_base, bytes, size);
+    room.iov_len = size;
+    return evbuffer_commit_space(output, &room, 1) == 0 ? 0 : LEAT_ENOMEM;
 }
 
 /* Append the extent's bytes to the output as a file segment, which takes the extent over. */
@@ -224,8 +240,12 @@ bool srv_conn_output_has_room(const struct srv_conn *conn)
 {
     const struct srv_settings *settings = srv_config_settings(conn->loop->server->config);
 
+    /* When all have too much, each gets its next answer when its last one has left: nobody has to be woken for that. */
     return evbuffer_get_length(conn->output) <= SRV_OUTPUT_BYTES_MAX &&
-           (int64_t)conn->staged_bytes <= settings->fetch_staged_max_bytes / STAGED_SHARE;
+           (conn->staged_bytes == 0 ||
+            ((int64_t)conn->staged_bytes <= settings->fetch_staged_max_bytes / STAGED_SHARE &&
+             atomic_load_explicit(&conn->loop->server->staged_bytes, memory_order_relaxed) <=
+                 settings->fetch_staged_max_bytes));
 }
 
 void srv_conn_output_mark(struct srv_conn *conn)

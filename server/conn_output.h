@@ -13,6 +13,8 @@ struct srv_conn;
 
 /* Unsent bytes above which no further request of the connection starts. */
 #define SRV_OUTPUT_BYTES_MAX (16U * 1024 * 1024)
+/* Memory that one run sent from a file takes while it waits in the output: libevent's two buffers and segment, our hold. */
+#define SRV_EXTENT_COST 2560
 
 /* LEAT_ENOMEM: call release nevertheless. */
 int srv_conn_output_init(struct srv_conn *conn);

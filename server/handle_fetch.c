@@ -12,6 +12,7 @@
 
 #include "proto/errors.h"
 #include "server/config.h"
+#include "server/conn_output.h"
 #include "server/error_map.h"
 #include "server/fetch_session.h"
 #include "server/handlers.h"
@@ -457,7 +458,8 @@ static int fill_records(struct srv_request *req, struct item *item, struct proto
     }
     atomic_fetch_add_explicit(&item->topic->bytes_out, extent->size, memory_order_relaxed);
     if (extent->size >= SENDFILE_BYTES_MIN ||
-        staged > srv_config_settings(req->server->config)->fetch_staged_max_bytes) {
+        (extent->size >= SRV_EXTENT_COST &&
+         staged > srv_config_settings(req->server->config)->fetch_staged_max_bytes)) {
         *to = (struct proto_records){.size = extent->size, .external = extent};
         req->internal.has_extents = true;
         return 0;
