@@ -448,7 +448,8 @@ static void on_timer(struct srv_timer *timer)
 static int64_t deadline(const struct srv_conn *conn, const char **ret_why)
 {
     int64_t idle_ms = settings(conn)->connections_max_idle_ms;
-    int64_t idle_ns = idle_ms < INT64_MAX / 2000000 ? idle_ms * 1000000 : INT64_MAX / 2;
+    bool never = idle_ms < 0 || idle_ms >= INT64_MAX / 2000000;
+    int64_t idle_ns = never ? INT64_MAX / 2 : idle_ms * 1000000;
     bool working = !TAILQ_EMPTY(&conn->requests) && evbuffer_get_length(conn->output) == 0;
     /* While it waits for us it is not idle; look again later. */
     int64_t due = (working ? conn->loop->now_ns : conn->active_ns) + idle_ns;

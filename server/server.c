@@ -56,8 +56,8 @@ int srv_server_start(const struct srv_server_options *options,
     event_set_mem_functions(lt_malloc, lt_realloc, lt_free);
     server->options = *options;
     server->config = options->config;
-    srv_budget_init(&server->request_budget,
-                    srv_config_settings(server->config)->queued_max_request_bytes);
+    int64_t queued_max = srv_config_settings(server->config)->queued_max_request_bytes;
+    srv_budget_init(&server->request_budget, queued_max < 0 ? INT64_MAX : queued_max);
     srv_addresses_init(&server->addresses);
     LT_ASSERT(pthread_condattr_init(&attr) == 0);
     LT_ASSERT(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
@@ -147,9 +147,15 @@ static int open_store(struct srv_server *server, struct leat_error **reterr)
     if (list == NULL) {
         return lt_error_set(reterr, LEAT_ENOMEM, "no memory for log.dirs");
     }
-    for (char *dir = strtok_r(list, ",", &rest); dir != NULL && count < DIRS_MAX;
-         dir = strtok_r(NULL, ",", &rest)) {
+    for (char *dir = strtok_r(list, ",", &rest); dir != NULL; dir = strtok_r(NULL, ",", &rest)) {
         dir += strspn(dir, " ");
+        for (size_t size = strlen(dir); size > 0 && dir[size - 1] == ' '; size--) {
+            dir[size - 1] = '\0';
+        }
+        if (count == DIRS_MAX) {
+            lt_free(list);
+            return lt_error_set(reterr, LEAT_ELIMIT, "log.dirs: more than %d", DIRS_MAX);
+        }
         dirs[count++] = dir;
     }
     log_store_options_init(&options);
