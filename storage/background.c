@@ -414,7 +414,7 @@ static void retention(struct log_background *background)
     if (planned > 0 && log_dir_write_log_starts(dir, &error) == 0) {
         for (size_t i = 0; i < planned; i++) {
             int err = log_partition_retention_apply(slots[i]->part);
-            slots[i]->reap_waiting = 1; /* at least one to look at */
+            slots[i]->reap_waiting = 1;            /* at least one to look at */
             if (err < 0 && err != LEAT_EDELETED) { /* else the whole topic went meanwhile */
                 log_store_event(store, LT_WARN, "retention_failed",
                                 "%s: old segments could not be removed: %s", slots[i]->name,

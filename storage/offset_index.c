@@ -21,7 +21,8 @@ struct log_offset_entry
 log_offset_index_get(const struct log_index *index, int64_t base_offset, uint32_t i)
 {
     const uint8_t *bytes = log_index_entry(index, i);
-    return (struct log_offset_entry){base_offset + proto_load_u32(bytes), proto_load_u32(bytes + 4)};
+    return (struct log_offset_entry){base_offset + proto_load_u32(bytes),
+                                     proto_load_u32(bytes + 4)};
 }
 
 /* Entries from the front that are within both bounds. */
