@@ -99,6 +99,7 @@ static void on_readable(int fd, short what, void *arg)
 
     (void)fd;
     (void)what;
+    srv_loop_awake(conn->loop);
     for (int i = 0; i < READS_PER_TURN && !conn->is_closed && conn->paused == 0; i++) {
         size_t rest = 0;
         bool drained = true;

@@ -336,6 +336,7 @@ static void on_writable(int fd, short what, void *arg)
 
     (void)fd;
     (void)what;
+    srv_loop_awake(conn->loop);
     srv_conn_output_send(conn);
     srv_conn_advance(conn); /* there is room again for what waited to be started */
 }

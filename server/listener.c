@@ -244,6 +244,7 @@ static void on_acceptable(int fd, short what, void *arg)
     struct srv_listener *listener = arg;
 
     (void)what;
+    srv_loop_awake(listener->server->loops[0]);
     for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
         struct sockaddr_storage peer;
         socklen_t size = sizeof(peer);

@@ -183,6 +183,14 @@ void srv_wakes_close(void)
     wakes.open = false;
 }
 
+void srv_loop_awake(struct srv_loop *loop)
+{
+    if (!loop->awake) {
+        read_clock(loop);
+        loop->awake = true;
+    }
+}
+
 int srv_loop_timer_set(struct srv_loop *loop, struct srv_timer *timer, int64_t deadline_ns)
 {
     return srv_timer_set(&loop->timers, timer, deadline_ns);
@@ -218,6 +226,7 @@ static void turn(struct srv_loop *loop)
     int flags = EVLOOP_ONCE;
 
     (void)srv_wakes_open(); /* never open between turns */
+    loop->awake = false;
     atomic_store(&loop->sleeping, true);
     if (atomic_load(&loop->posts) != NULL || !TAILQ_EMPTY(&loop->unsent)) {
         flags |= EVLOOP_NONBLOCK;

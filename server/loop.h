@@ -58,6 +58,7 @@ struct srv_loop {
     struct srv_conn_list closed;  /* freed at the end of the turn, once their requests are gone */
     struct srv_conn_list starved; /* do not read until the byte budget has room */
     size_t request_count;         /* requests that exist */
+    bool awake;                   /* now_ns was read in this turn */
     bool draining;                /* no new frames; connections end when they are answered */
     bool stopping;                /* leave at the end of this turn */
 
@@ -93,6 +94,9 @@ void srv_loop_post(struct srv_loop *loop, struct srv_post *post);
  * already (a loop's turn is), and whoever opened it closes it. */
 bool srv_wakes_open(void);
 void srv_wakes_close(void);
+
+/* For callbacks of sockets, before anything else: a loop that has slept reads its clock. The loop's thread. */
+void srv_loop_awake(struct srv_loop *loop);
 
 /* Set or move a timer, take one out. The loop's thread. srv_loop_timer_set: 0 or LEAT_ENOMEM. */
 int srv_loop_timer_set(struct srv_loop *loop, struct srv_timer *timer, int64_t deadline_ns);

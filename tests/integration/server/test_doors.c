@@ -15,6 +15,7 @@
 
 static struct test_server server;
 static struct test_client client; /* the innocent one */
+static struct lt_clock_fake fake;
 
 static void setup_with(const char *const *settings)
 {
@@ -48,9 +49,21 @@ static void setup_two_each(void)
     setup_with(settings);
 }
 
+static void setup_fake_clock(void)
+{
+    static const char *const settings[] = {"leat.io.threads=1", NULL};
+    lt_clock_fake_init(&fake, lt_clock_wall_ms(lt_clock_real()));
+    server.clock = &fake.clock;
+    test_server_start(&server, settings);
+    test_client_open(&client, &server);
+}
+
 static void setup_impatient(void)
 {
-    static const char *const settings[] = {"connections.max.idle.ms=300", NULL};
+    static const char *const settings[] = {"leat.io.threads=1", "connections.max.idle.ms=300",
+                                           NULL};
+    lt_clock_fake_init(&fake, lt_clock_wall_ms(lt_clock_real()));
+    server.clock = &fake.clock;
     test_server_start(&server, settings);
     test_client_open(&client, &server);
 }
@@ -59,6 +72,7 @@ static void teardown(void)
 {
     test_client_close(&client);
     test_server_stop(&server);
+    server.clock = NULL;
 }
 
 static void still_works(void)
@@ -272,19 +286,81 @@ START_TEST(connections_of_one_address_are_limited)
 }
 END_TEST
 
-/* A connection on which nothing happens is closed; one that waits for its fetch is not idle. */
+/* A connection on which nothing happens is closed; one that waits for its fetch, or that asks something, is not idle. */
 START_TEST(idle_connections_are_closed)
 {
-    struct test_client waiting;
+    struct test_client waiting, other;
 
+    test_create_topic(&client, "t", 1, NULL);
     test_client_open(&waiting, &server);
-    test_create_topic(&waiting, "t", 1, NULL);
     int32_t fetch = test_client_send(&waiting, PROTO_API_FETCH, 12,
-                                     test_fetch_request(&waiting, "t", 0, 0, 1, 1200));
+                                     test_fetch_request(&waiting, "t", 0, 0, 1, 60000));
+    test_client_open(&other, &server);
+    test_create_topic(&other, "u", 1, NULL);
+    for (int i = 0; i < 3; i++) {
+        lt_clock_fake_advance(&fake, 250);
+        (void)test_fetch(&other, "t", 0, 0, 1, 0);
+    }
     ck_assert(test_client_is_closed(&client));
+    ck_assert(test_client_is_quiet(&waiting, 50));
+    ck_assert_int_eq(test_produce(&other, "t", 0, -1, test_batch(&other, "v", 1))->error_code, 0);
     (void)test_client_receive(&waiting, PROTO_API_FETCH, 12, fetch);
+    lt_clock_fake_advance(&fake, 400);
+    (void)test_fetch(&other, "t", 0, 0, 1, 0); /* a request that ends a long silence is served */
     ck_assert(test_client_is_closed(&waiting));
     test_client_close(&waiting);
+    test_client_close(&other);
+}
+END_TEST
+
+/* The time that a fetch waits begins when it comes, however long the loop has slept before. */
+START_TEST(waiting_begins_with_the_request)
+{
+    struct test_client other;
+
+    test_client_open(&other, &server);
+    test_create_topic(&client, "t", 1, NULL);
+    (void)test_fetch(&other, "t", 0, 0, 1, 0);
+    lt_clock_fake_advance(&fake, 29000);
+    int32_t id = test_client_send(&client, PROTO_API_FETCH, 12,
+                                  test_fetch_request(&client, "t", 0, 0, 1, 20000));
+    ck_assert(test_client_is_quiet(&client, 50));
+    lt_clock_fake_advance(&fake, 19000);
+    (void)test_fetch(&other, "t", 0, 0, 1, 0);
+    ck_assert(test_client_is_quiet(&client, 50));
+    lt_clock_fake_advance(&fake, 2000);
+    (void)test_fetch(&other, "t", 0, 0, 1, 0);
+    (void)test_client_receive(&client, PROTO_API_FETCH, 12, id);
+    test_client_close(&other);
+}
+END_TEST
+
+/* A request whose bytes do not come within 30 s and 1 s per MiB ends its connection, not one that came in time. */
+START_TEST(a_request_has_its_time_to_arrive)
+{
+    struct test_client slow, large;
+    struct proto_api_versions_request versions;
+
+    proto_api_versions_request_init(&versions);
+    test_client_open(&slow, &server);
+    test_client_open(&large, &server);
+    test_client_send_raw(&slow, "\0\0\0\x50\0", 5);
+    test_client_send_raw(&large, "\x00\xa0\x00\x00\0", 5); /* 10 MiB */
+    (void)test_client_call(&client, PROTO_API_API_VERSIONS, 0, &versions);
+    lt_clock_fake_advance(&fake, 29900);
+    (void)test_client_call(&client, PROTO_API_API_VERSIONS, 0, &versions);
+    ck_assert(test_client_is_quiet(&slow, 50));
+    lt_clock_fake_advance(&fake, 200);
+    (void)test_client_call(&client, PROTO_API_API_VERSIONS, 0,
+                           &versions); /* one loop: it looks at its timers now */
+    ck_assert(test_client_is_closed(&slow));
+    ck_assert(test_client_is_quiet(&large, 50));
+    lt_clock_fake_advance(&fake, 10000);
+    (void)test_client_call(&client, PROTO_API_API_VERSIONS, 0, &versions);
+    ck_assert(test_client_is_closed(&large));
+    ck_assert(test_server_said(&server, "conn_expired"));
+    test_client_close(&slow);
+    test_client_close(&large);
 }
 END_TEST
 
@@ -342,6 +418,9 @@ int main(void)
     tcase_add_test(tcase, connections_above_the_limit_wait);
     tcase = add(suite, "few of one address", setup_two_each);
     tcase_add_test(tcase, connections_of_one_address_are_limited);
+    tcase = add(suite, "fake clock", setup_fake_clock);
+    tcase_add_test(tcase, a_request_has_its_time_to_arrive);
+    tcase_add_test(tcase, waiting_begins_with_the_request);
     tcase = add(suite, "short idle time", setup_impatient);
     tcase_add_test(tcase, idle_connections_are_closed);
     return test_main(suite);

@@ -44,7 +44,7 @@ static void start(struct test_server *server)
     struct srv_server_options options = {
         .config = server->config,
         .ops = server->ops == NULL ? lt_file_ops_real() : server->ops,
-        .clock = lt_clock_real(),
+        .clock = server->clock == NULL ? lt_clock_real() : server->clock,
     };
     ck_assert_msg(srv_server_start(&options, &server->server, &error) == 0, "%s",
                   lt_error_message(error));
@@ -70,9 +70,11 @@ static void stop(struct test_server *server)
 void test_server_start(struct test_server *server, const char *const *settings)
 {
     const struct lt_file_ops *ops = server->ops;
+    const struct lt_clock *clock = server->clock;
 
     memset(server, 0, sizeof(*server));
     server->ops = ops;
+    server->clock = clock;
     test_dir_init(&server->dir);
     server->log_fd = memfd_create("operator", MFD_CLOEXEC);
     ck_assert_int_ge(server->log_fd, 0);

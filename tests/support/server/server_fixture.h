@@ -25,6 +25,7 @@ struct test_server {
     struct srv_config *config;
     struct srv_server *server;
     const struct lt_file_ops *ops; /* NULL: the real ones; set before start */
+    const struct lt_clock *clock;  /* the same */
     bool may_fail;                 /* the stop need not be clean: a test has broken a partition */
     int port;
     int log_fd; /* the operator's lines */
