@@ -130,8 +130,8 @@ def check_includes(path, text):
             yield Finding(path, line, f"{folder}/ must not include {name}")
         elif reaches is not None and owner == "tests":
             yield Finding(path, line, f"{folder}/ must not include a test's header")
-        elif path.startswith("client/examples/") and owner in REACHES and name not in PUBLIC:
-            yield Finding(path, line, f"an example uses the public headers only, not {name}")
+        elif path.startswith(("client/examples/", "contrib/")) and owner in REACHES and name not in PUBLIC:
+            yield Finding(path, line, f"an example or a demonstration uses public headers only, not {name}")
 
 
 # ---- calls ----

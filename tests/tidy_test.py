@@ -78,6 +78,8 @@ class Includes(unittest.TestCase):
     def test_examples_use_the_public_header_only(self):
         self.assertEqual(self.check("client/examples/a.c", "<leat/leat.h>"), [])
         self.assertEqual(len(self.check("client/examples/a.c", '"base/buf.h"')), 1)
+        self.assertEqual(self.check("contrib/demo/a.c", "<leat/leat.h>", '"contrib/demo/b.h"'), [])
+        self.assertEqual(len(self.check("contrib/demo/a.c", '"client/x.h"')), 1)
 
 
 class Calls(unittest.TestCase):
