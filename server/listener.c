@@ -95,7 +95,7 @@ int srv_listener_open(struct srv_server *server,
         srv_listener_free(listener);
         return err;
     }
-    struct sockaddr_storage bound;
+    struct sockaddr_storage bound = {0};
     socklen_t size = sizeof(bound);
     char host[INET6_ADDRSTRLEN];
     int32_t number = 0;

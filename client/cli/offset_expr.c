@@ -48,9 +48,8 @@ int cli_range_parse(
     }
     const char *colon = split_at(text);
     size_t size = colon == NULL ? strlen(text) : (size_t)(colon - text);
-    memcpy(
-        from, text,
-        size); /* shorter than TEXT_MAX, and `from` is zeros. NOLINT(bugprone-not-null-terminated-result) */
+    /* NOLINTNEXTLINE(bugprone-not-null-terminated-result): shorter than TEXT_MAX, and `from` is zeros */
+    memcpy(from, text, size);
     int err = size == 0 && colon != NULL ? 0 : parse_point(&c, from, NULL, &range.from, reterr);
     if (err == 0 && colon != NULL && colon[1] != '\0') {
         err = parse_point(&c, colon + 1, &range.from, &range.to, reterr);
