@@ -202,6 +202,8 @@ STEPS = [
     ("empty log, others", "ListOffsets", 11, offsets("three", (0, -4, -1), (1, -5, -1), (2, -6, -1))),
     ("empty log, time", "ListOffsets", 11, offsets("three", (0, 0, -1), (1, 5, -1), (2, 1 << 60, -1))),
     ("make a topic with records", "CreateTopics", 7, create(topic("records", 1, 1, (), [("retention.ms", "-1")]))),
+    ("the topic with records is there", "Metadata", 12, metadata("records")),  # Kafka needs a moment
+    ("empty before", "ListOffsets", 11, offsets("records", (0, -1, -1))),
     ("produce", "Produce", 9, produce("records", (1000, 3000, 2000))),
     ("produce more", "Produce", 9, produce("records", (4000, 2500))),
     ("by time", "ListOffsets", 11, offsets("records", (0, 1500, -1))),
@@ -240,6 +242,7 @@ STEPS = [
     ("delete all records", "DeleteRecords", 2, {"topics": [{"name": "records", "partitions": [{"partition_index": 0, "offset": -1}]}],
                                                 "timeout_ms": 10000}),
     ("make compacted", "CreateTopics", 7, create(topic("compacted", 1, 1, (), [("cleanup.policy", "compact")]))),
+    ("the compacted one is there", "ListOffsets", 11, offsets("compacted", (0, -1, -1))),
     ("delete in compacted", "DeleteRecords", 2, {"topics": [{"name": "compacted", "partitions": [{"partition_index": 0, "offset": 0}]}],
                                                  "timeout_ms": 10000}),
     ("directories, one topic", "DescribeLogDirs", 4, {"topics": [{"topic": "three", "partitions": [0, 2]}, {"topic": "absent", "partitions": [0]}]}),
