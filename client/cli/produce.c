@@ -313,6 +313,15 @@ send_record(struct produce *p, struct lt_slice text, bool json, struct leat_erro
     }
     if (code == 0 && !p->cli->dry_run) {
         code = leat_send(p->producer, p->record, on_delivery, &p->outcome);
+        if (code == LEAT_E2BIG) {
+            size_t size;
+            (void)leat_record_value(p->record, &size);
+            (void)lt_error_set(reterr, code, /* the code stays */
+                               "record %" PRId64
+                               ": %zu bytes, more than max.request.size allows; raise it with -X "
+                               "max.request.size=SIZE (and the topic's max.message.bytes)",
+                               p->line, size);
+        }
     }
     return code;
 }

@@ -180,7 +180,7 @@ def test_unknown_topic(server):
 def test_huge_record_is_refused_and_told(server):
     leat(server, "topic", "create", "huge", "-p", "1")
     done = leat(server, "produce", "huge", "-D", "~", stdin="x" * 3_000_000, status=1)
-    assert "huge" in done.stderr
+    assert "huge" in done.stderr and "3000000 bytes" in done.stderr and "max.request.size" in done.stderr
     assert leat(server, "cat", "huge").stdout == ""
 
 
