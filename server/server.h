@@ -47,10 +47,10 @@ struct srv_server {
     struct srv_budget request_budget; /* bytes of frames that are read or worked on */
     struct srv_addresses addresses;   /* connections per peer */
     _Atomic int64_t connections;      /* open ones, all loops */
-    _Atomic int64_t staged_bytes;     /* answers not yet sent: copied bytes, runs at SRV_EXTENT_COST */
-    _Atomic bool stopping;            /* long polls end at once */
-    pthread_mutex_t idle_mutex;       /* for idle_cond only */
-    pthread_cond_t idle_cond;         /* while stopping: the last connection has gone */
+    _Atomic int64_t staged_bytes; /* answers not yet sent: copied bytes, runs at SRV_EXTENT_COST */
+    _Atomic bool stopping;        /* long polls end at once */
+    pthread_mutex_t idle_mutex;   /* for idle_cond only */
+    pthread_cond_t idle_cond;     /* while stopping: the last connection has gone */
     struct srv_loop **loops;
     size_t loop_count;
     struct srv_listener **listeners;
