@@ -212,10 +212,11 @@ static int add_extent(struct evbuffer *output, struct log_extent *extent)
     *held = *extent;
     memset(extent, 0, sizeof(*extent)); /* an empty extent: its owner releases nothing */
     evbuffer_file_segment_add_cleanup_cb(segment, release_extent, held);
-    int err = evbuffer_add_file_segment(output, segment, 0, -1);
-    evbuffer_file_segment_free(
-        segment); /* the output has its own reference, or this was the last one */
-    return err == 0 ? 0 : LEAT_ENOMEM;
+    if (evbuffer_add_file_segment(output, segment, 0, -1) != 0) {
+        return LEAT_ENOMEM; /* libevent 2.1 has returned our reference then */
+    }
+    evbuffer_file_segment_free(segment); /* the output has a reference of its own */
+    return 0;
 }
 
 static void release_extent(const struct evbuffer_file_segment *segment, int flags, void *arg)
