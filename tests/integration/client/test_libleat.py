@@ -72,6 +72,10 @@ def test_admin_calls(server):
     run([BUILD / "tests/integration/client/admin_walk", server.address])
 
 
+def test_memory_may_end_anywhere(server):
+    run([BUILD / "tests/integration/client/short_memory", server.address], timeout=250)
+
+
 def test_unreachable_is_explained():
     environ = dict(os.environ, LEAT_BOOTSTRAP_SERVERS="127.0.0.1:2,no-such-host.invalid:9092", HOME="/nonexistent")
     done = subprocess.run([EXAMPLES / "example_hello"], env=environ, capture_output=True, text=True, timeout=30,
