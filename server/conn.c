@@ -317,6 +317,9 @@ void srv_conn_advance(struct srv_conn *conn)
         srv_request_start(req);
         if (!at_head && !conn->is_closed) {
             srv_request_charge(req); /* its answer has to wait for others */
+            if (req->internal.in_place) {
+                srv_request_drop_frame(req); /* longer than the buffer lasts */
+            }
         }
     }
     conn->advancing = false;

@@ -89,10 +89,12 @@ void srv_dispatch_done(struct srv_request *req, size_t size)
     if (slow_ms < 0 || own_ns / 1000000 < slow_ms) {
         return;
     }
+    const char *client = lt_arena_text(&req->arena, req->header.client_id);
     lt_diag(LT_WARN, "request", "slow_request", "a request took longer than slow.request.ms",
             LT_FIELD_TEXT("api", req->api->name), LT_FIELD_INT("version", req->header.api_version),
             LT_FIELD_INT("ms", took_ns / 1000000),
             LT_FIELD_INT("waited_ms", req->internal.waited_ns / 1000000),
+            LT_FIELD_TEXT("client", client == NULL ? "" : client),
             LT_FIELD_TEXT("peer", srv_conn_peer(req->conn, peer, sizeof(peer))));
 }
 

@@ -44,6 +44,7 @@ srv_request_new(struct srv_conn *conn, uint8_t *frame, size_t size, bool copy, b
     req->internal.bytes_in = size;
     req->received_ns = lt_clock_mono_ns(req->server->options.clock);
     req->internal.owned = owned ? frame : NULL;
+    req->internal.in_place = !copy && !owned;
     req->internal.post.run = on_post;
     srv_timer_init(&req->internal.timer, on_deadline);
     req->loop->request_count++;
@@ -81,11 +82,19 @@ void srv_request_drop_frame(struct srv_request *req)
 {
     int64_t freed = req->internal.charged - SRV_REQUEST_COST;
 
+    if (req->frame == NULL) {
+        return; /* dropped before */
+    }
+    if (req->header.client_id.size > 0) {
+        struct lt_slice id = req->header.client_id; /* it stands in the frame */
+        void *copy = lt_arena_memdup(&req->arena, id.data, id.size);
+        req->header.client_id = lt_slice(copy, copy == NULL ? 0 : id.size);
+    }
     lt_free(req->internal.owned);
     req->internal.owned = NULL;
+    req->internal.in_place = false;
     req->frame = NULL;
     req->frame_size = 0;
-    req->header.client_id = LT_SLICE_NULL; /* it stood in the frame */
     if (freed > 0) {
         if (req->conn != NULL) {
             req->conn->waiting_bytes -= (size_t)freed;

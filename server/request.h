@@ -57,6 +57,7 @@ struct srv_request_internal {
     int64_t parked_ns; /* when it parked last */
     int64_t waited_ns; /* parked in all */
     uint8_t *owned; /* memory of `frame`, freed with the request; NULL: borrowed or in the arena */
+    bool in_place;  /* the frame stands in the loop's receive buffer: gone after this turn */
     bool has_extents; /* the response has records that are sent from files */
 };
 
@@ -124,7 +125,7 @@ void srv_request_charge(struct srv_request *req);
  * SRV_ANSWERED, or the connection is closed (and the request gone with it). */
 void srv_request_start(struct srv_request *req);
 
-/* Produce: the frame is not needed any more; its memory goes back at once if the request owns it. */
+/* Produce: the frame is not needed any more; its memory goes back at once if the request owns it. The client id is kept. */
 void srv_request_drop_frame(struct srv_request *req);
 
 /* Call the handler again after a wait. */

@@ -378,6 +378,21 @@ START_TEST(acks_all_waits_for_the_flush)
 }
 END_TEST
 
+/* A produce that waits longer than slow.request.ms is told to the operator, with its client's id. */
+START_TEST(slow_requests_are_told)
+{
+    struct proto_produce_request *request =
+        test_produce_request(&client, "t", 0, -1, with_option(1, no_change));
+
+    test_ops_gate_close(&gate);
+    request->timeout_ms = 1200;
+    (void)test_client_call(&client, PROTO_API_PRODUCE, 9, request);
+    test_ops_gate_open(&gate);
+    ck_assert(test_server_said(&server, "event=slow_request"));
+    ck_assert(test_server_said(&server, "client=test"));
+}
+END_TEST
+
 /* Produces of one connection ride on one flush: while one flush is under way, all others are appended behind it. */
 START_TEST(many_produces_share_a_flush)
 {
@@ -491,6 +506,7 @@ int main(void)
     tcase = tcase_create("flush");
     tcase_add_checked_fixture(tcase, setup_gate, teardown_gate);
     tcase_add_test(tcase, acks_all_waits_for_the_flush);
+    tcase_add_test(tcase, slow_requests_are_told);
     tcase_add_test(tcase, many_produces_share_a_flush);
     tcase_add_test(tcase, unsynced_bytes_are_bounded);
     suite_add_tcase(suite, tcase);
