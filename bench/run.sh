@@ -19,9 +19,9 @@ while [ $# -gt 0 ]; do
 	esac
 	shift
 done
-total=512MiB fetch_total=2GiB repeat=5 latency=5s
+total=256MiB fetch_total=1GiB disk_total=128MiB repeat=5 latency=2s
 if [ -n "$quick" ]; then
-	total=64MiB fetch_total=256MiB repeat=3 latency=1s
+	total=64MiB fetch_total=256MiB disk_total=32MiB repeat=3 latency=1s
 fi
 
 dir=$(mktemp -d "${TMPDIR:-/tmp}/leat-bench.XXXXXX")
@@ -83,7 +83,7 @@ bench 'one 100 B record per request, one connection, memory' -t memory-one --cre
 bench 'one 100 B record per request, 64 connections, memory' -t memory-one --create "1,$memory" --work produce --batch 1 \
 	--inflight 1 --clients 64 --duration "$latency" --total 1TB
 disk=flush.messages=1
-bench 'produce, 64 KiB batches, disk' -t disk-64KiB --create "1,$disk" --work produce --batch 64KiB --total "$total"
+bench 'produce, 64 KiB batches, disk' -t disk-64KiB --create "1,$disk" --work produce --batch 64KiB --total "$disk_total"
 bench 'one 100 B record per request, one connection, disk' -t disk-one --create "1,$disk" --work produce --batch 1 \
 	--inflight 1 --duration "$latency" --total 1TB
 bench 'one 100 B record per request, 64 connections, disk' -t disk-one --create "1,$disk" --work produce --batch 1 \

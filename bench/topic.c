@@ -25,6 +25,11 @@ static int list_offsets(const struct bench_options *options,
                         struct bench_topic *topic,
                         struct leat_error **reterr);
 
+static void pause_briefly(void)
+{
+    (void)nanosleep(&(struct timespec){0, 50000000}, NULL); /* cut short: one look more */
+}
+
 int bench_topic_open(const char *address,
                      const struct bench_options *options,
                      struct bench_topic *ret,
@@ -165,8 +170,7 @@ static int lookup(int fd,
         }
         lt_arena_release(&arena);
         if (err == LEAT_EAGAIN) {
-            (void)nanosleep(&(struct timespec){0, 50000000},
-                            NULL); /* a broker that is making the topic */
+            pause_briefly(); /* a broker that is making the topic */
         }
     }
     if (err == LEAT_EAGAIN || err == LEAT_ENOENT) {
@@ -248,6 +252,30 @@ static int offset_of(int fd,
     return err;
 }
 
+/* A leader that was named a moment ago may not know of it yet. */
+static int offset_when_ready(int fd,
+                             const char *topic,
+                             int32_t partition,
+                             int64_t timestamp,
+                             int64_t *ret_offset,
+                             struct leat_error **reterr)
+{
+    int err = LEAT_EAGAIN;
+    for (int i = 0; i < LOOKUPS_MAX; i++) {
+        err = offset_of(fd, topic, partition, timestamp, ret_offset, reterr);
+        if (err == 0 || !LEAT_IS_BROKER_ERROR(err) ||
+            !proto_error_is_retriable((int16_t)LEAT_WIRE_CODE(err))) {
+            break;
+        }
+        pause_briefly();
+    }
+    if (err == 0 && reterr != NULL) {
+        lt_error_free(*reterr); /* of an earlier attempt */
+        *reterr = NULL;
+    }
+    return err;
+}
+
 static int list_offsets(const struct bench_options *options,
                         struct bench_topic *topic,
                         struct leat_error **reterr)
@@ -260,9 +288,9 @@ static int list_offsets(const struct bench_options *options,
         if (err != 0) {
             return err;
         }
-        err = offset_of(fd, options->topic, i, -2, &p->log_start, reterr);
+        err = offset_when_ready(fd, options->topic, i, -2, &p->log_start, reterr);
         if (err == 0) {
-            err = offset_of(fd, options->topic, i, -1, &p->high_watermark, reterr);
+            err = offset_when_ready(fd, options->topic, i, -1, &p->high_watermark, reterr);
         }
         (void)lt_os_close(fd); /* everything was read */
     }
