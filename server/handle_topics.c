@@ -101,8 +101,6 @@ int16_t srv_change_error(int err)
     case LEAT_EUNAVAIL:
     case LEAT_EUNKNOWN:
         return PROTO_ERROR_KAFKA_STORAGE_ERROR;
-    case LEAT_ECONFLICT:
-        return PROTO_ERROR_CONCURRENT_TRANSACTIONS; /* replaced where a caller knows better; retriable */
     default:
         return srv_wire_error(err);
     }

@@ -35,6 +35,7 @@ struct change {
 };
 
 static void committed(int err, int64_t rev, const struct meta_kv *current, size_t count, void *arg);
+static int again(struct change *change, const struct meta_kv *current);
 static void visible(struct srv_catalog_wait *wait);
 static void undo(struct change *change);
 
@@ -86,15 +87,23 @@ static void finish(struct change *change, int err)
     lt_error_free(why);
 }
 
-/* Commit and go on in committed(). Frees the change when it returns an error. */
-static int commit(struct change *change, const struct meta_txn *txn)
+static bool is_complete(const struct meta_txn *txn)
 {
-    int err = 0;
     for (size_t i = 0; i < txn->write_count; i++) {
         bool lacks_value = txn->writes[i].kind == META_PUT && txn->writes[i].value.data == NULL;
         if (txn->writes[i].key.data == NULL || lacks_value) {
-            err = LEAT_ENOMEM;
+            return false;
         }
+    }
+    return true;
+}
+
+/* Commit, if making the transaction went well (`err`), and go on in committed(). Frees the change when it returns an
+ * error. */
+static int start(struct change *change, int err, const struct meta_txn *txn)
+{
+    if (err == 0) {
+        err = is_complete(txn) ? 0 : LEAT_ENOMEM;
     }
     if (err == 0) {
         err = meta_store_commit(change->server->meta, txn, COMMIT_TIMEOUT_MS, committed, change);
@@ -159,10 +168,28 @@ int srv_topic_create(struct srv_server *server,
     };
     struct meta_compare compare = {.kind = META_CREATED_AT, .key = topic_key, .rev = 0};
     struct meta_txn txn = {&compare, 1, writes, count};
-    return commit(change, &txn);
+    return start(change, 0, &txn);
 }
 
 /* ---- grow ---- */
+
+/* The transaction of a growth, in the change's arena. */
+static int make_growth(struct change *change, int64_t rev, struct meta_txn *ret_txn)
+{
+    struct proto_topic_meta meta = {
+        .topic_id = change->id, .partition_count = change->count, .internal = change->internal};
+    struct meta_compare *compare = lt_arena_alloc(&change->arena, sizeof(*compare));
+    struct meta_write *write = lt_arena_alloc(&change->arena, sizeof(*write));
+    if (compare == NULL || write == NULL) {
+        return LEAT_ENOMEM;
+    }
+    struct lt_slice key = meta_key_topic(&change->arena, change->name);
+    *compare = (struct meta_compare){.kind = META_MODIFIED_AT, .key = key, .rev = rev};
+    *write = (struct meta_write){
+        .kind = META_PUT, .key = key, .value = meta_value_topic(&change->arena, &meta)};
+    *ret_txn = (struct meta_txn){compare, 1, write, 1};
+    return is_complete(ret_txn) ? 0 : LEAT_ENOMEM;
+}
 
 int srv_topic_add_partitions(struct srv_server *server,
                              struct srv_topic *topic,
@@ -184,35 +211,35 @@ int srv_topic_add_partitions(struct srv_server *server,
         return err;
     }
     change->reserved = more;
-    struct proto_topic_meta meta = {
-        .topic_id = topic->id, .partition_count = count, .internal = topic->internal};
-    struct lt_slice key = meta_key_topic(&change->arena, topic->name);
-    struct meta_compare compare = {
-        .kind = META_MODIFIED_AT, .key = key, .rev = srv_topic_rev(server->topics, topic)};
-    struct meta_write write = {
-        .kind = META_PUT, .key = key, .value = meta_value_topic(&change->arena, &meta)};
-    struct meta_txn txn = {&compare, 1, &write, 1};
-    return commit(change, &txn);
+    struct meta_txn txn = {0};
+    err = make_growth(change, srv_topic_rev(server->topics, topic), &txn);
+    return start(change, err, &txn);
 }
 
 /* ---- delete ---- */
 
-static int commit_delete(struct change *change, int64_t rev, int32_t partition_count)
+/* The transaction of a deletion, in the change's arena. */
+static int
+make_deletion(struct change *change, int64_t rev, int32_t partition_count, struct meta_txn *ret_txn)
 {
     struct proto_deleted_topic_meta meta = {.name = lt_slice_text(change->name),
                                             .partition_count = partition_count};
+    struct meta_compare *compare = lt_arena_alloc(&change->arena, sizeof(*compare));
+    struct meta_write *writes = lt_arena_alloc(&change->arena, 3 * sizeof(*writes));
+    if (compare == NULL || writes == NULL) {
+        return LEAT_ENOMEM;
+    }
     struct lt_slice key = meta_key_topic(&change->arena, change->name);
-    struct meta_compare compare = {.kind = META_MODIFIED_AT, .key = key, .rev = rev};
-    struct meta_write writes[3] = {
-        {.kind = META_PUT,
-         .key = meta_key_deleted(&change->arena, &change->id),
-         .value = meta_value_deleted(&change->arena, &meta)},
-        {.kind = META_DELETE, .key = key},
-        {.kind = META_DELETE,
-         .key = meta_key_config(&change->arena, SRV_RESOURCE_TOPIC, change->name)},
-    };
-    struct meta_txn txn = {&compare, 1, writes, 3};
-    return commit(change, &txn);
+    *compare = (struct meta_compare){.kind = META_MODIFIED_AT, .key = key, .rev = rev};
+    writes[0] = (struct meta_write){.kind = META_PUT,
+                                    .key = meta_key_deleted(&change->arena, &change->id),
+                                    .value = meta_value_deleted(&change->arena, &meta)};
+    writes[1] = (struct meta_write){.kind = META_DELETE, .key = key};
+    writes[2] = (struct meta_write){
+        .kind = META_DELETE,
+        .key = meta_key_config(&change->arena, SRV_RESOURCE_TOPIC, change->name)};
+    *ret_txn = (struct meta_txn){compare, 1, writes, 3};
+    return is_complete(ret_txn) ? 0 : LEAT_ENOMEM;
 }
 
 int srv_topic_delete(struct srv_server *server,
@@ -225,8 +252,10 @@ int srv_topic_delete(struct srv_server *server,
         return LEAT_ENOMEM;
     }
     change->id = topic->id;
-    return commit_delete(change, srv_topic_rev(server->topics, topic),
-                         srv_topic_partition_count(topic));
+    struct meta_txn txn = {0};
+    int err = make_deletion(change, srv_topic_rev(server->topics, topic),
+                            srv_topic_partition_count(topic), &txn);
+    return start(change, err, &txn);
 }
 
 /* ---- settings ---- */
@@ -251,7 +280,7 @@ int srv_config_replace(struct srv_server *server,
         write.value = meta_value_config(&change->arena, pairs, count);
     }
     struct meta_txn txn = {&compare, 1, &write, 1};
-    return commit(change, &txn);
+    return start(change, 0, &txn);
 }
 
 /* ---- outcomes, on the metadata thread ---- */
@@ -264,6 +293,12 @@ static void committed(int err, int64_t rev, const struct meta_kv *current, size_
         err = LEAT_EEXISTS;
     } else if (gone && change->kind != CHANGE_CONFIG) {
         err = LEAT_ENOENT;
+    } else if (err == LEAT_ECONFLICT && count > 0 && change->kind != CHANGE_CONFIG &&
+               change->err == 0) {
+        err = again(change, &current[0]);
+        if (err == LEAT_EPENDING) {
+            return;
+        }
     }
     if (change->err !=
         0) { /* the undo is through, or failed: the first error is the one to report */
@@ -277,6 +312,32 @@ static void committed(int err, int64_t rev, const struct meta_kv *current, size_
     change->wait.rev = rev;
     change->wait.fn = visible;
     srv_catalog_wait(srv_topics_catalog(change->server->topics), &change->wait);
+}
+
+/* Somebody else was faster: do as if the change had been asked for after that. LEAT_EPENDING: it is under way again. */
+static int again(struct change *change, const struct meta_kv *current)
+{
+    struct proto_topic_meta meta;
+    struct meta_txn txn;
+    int err = meta_read_topic(current->value, &change->arena, &meta);
+
+    if (err != 0) {
+        return err;
+    }
+    if (memcmp(&meta.topic_id, &change->id, sizeof(change->id)) != 0) {
+        return LEAT_ENOENT; /* the one that was meant is gone; this is another of its name */
+    }
+    if (change->kind == CHANGE_GROW && meta.partition_count >= change->count) {
+        return lt_error_set(&change->why, LEAT_ELIMIT, "Topic already has %d partition(s).",
+                            meta.partition_count);
+    }
+    err = change->kind == CHANGE_DELETE
+              ? make_deletion(change, current->modified_rev, meta.partition_count, &txn)
+              : make_growth(change, current->modified_rev, &txn);
+    if (err == 0) {
+        err = meta_store_commit(change->server->meta, &txn, COMMIT_TIMEOUT_MS, committed, change);
+    }
+    return err == 0 ? LEAT_EPENDING : err;
 }
 
 /* The feed has passed the change: is it so? */

@@ -191,6 +191,19 @@ static bool directory_there(const char *name)
                &dir, lt_arena_printf(&arena, "data/%s/partition.metadata", name))) >= 0;
 }
 
+/* Keeps the metadata thread until it is told to go on. */
+static void on_gate(int err, const struct leat_error *why, void *arg)
+{
+    const bool *open = arg;
+    (void)err;
+    (void)why;
+    (void)pthread_mutex_lock(&mutex);
+    while (!*open) {
+        (void)pthread_cond_wait(&changed, &mutex);
+    }
+    (void)pthread_mutex_unlock(&mutex);
+}
+
 /* ---- tests ---- */
 
 /* When the caller hears of it, the topic is found by name and by id, with its directories and settings. */
@@ -270,6 +283,38 @@ START_TEST(deleted_topic_is_gone)
     ck_assert_int_eq(wait_for(srv_topic_delete(server, topic, on_done, &out), &out), LEAT_ENOENT);
     srv_topic_unref(topic);
     ck_assert_int_eq(create("t", 1, NULL, 0), 0);
+}
+END_TEST
+
+/* Changes that overlap end as if each had been asked for after the one before. */
+START_TEST(overlapping_changes_follow_each_other)
+{
+    bool open = false;
+    struct waiting outs[5] = {0};
+    struct srv_topic_plan plan = {.name = "gate", .partition_count = 1};
+    ck_assert_int_eq(create("t", 1, NULL, 0), 0);
+    struct srv_topic *topic = find("t");
+    ck_assert_int_eq(proto_uuid_random(&plan.id), 0);
+    ck_assert_int_eq(srv_topic_create(server, &plan, on_gate, &open, NULL), 0);
+    ck_assert_int_eq(srv_topic_add_partitions(server, topic, 3, on_done, &outs[0]), 0);
+    ck_assert_int_eq(srv_topic_add_partitions(server, topic, 3, on_done, &outs[1]), 0);
+    ck_assert_int_eq(srv_topic_add_partitions(server, topic, 4, on_done, &outs[2]), 0);
+    ck_assert_int_eq(srv_topic_delete(server, topic, on_done, &outs[3]), 0);
+    ck_assert_int_eq(srv_topic_delete(server, topic, on_done, &outs[4]), 0);
+    (void)pthread_mutex_lock(&mutex);
+    open = true;
+    (void)pthread_cond_broadcast(&changed);
+    (void)pthread_mutex_unlock(&mutex);
+    ck_assert_int_eq(wait_for(0, &outs[0]), 0);
+    ck_assert_int_eq(wait_for(0, &outs[1]), LEAT_ELIMIT);
+    ck_assert_str_eq(outs[1].why, "Topic already has 3 partition(s).");
+    ck_assert_int_eq(wait_for(0, &outs[2]), 0);
+    ck_assert_int_eq(wait_for(0, &outs[3]), 0);
+    ck_assert_int_eq(wait_for(0, &outs[4]), LEAT_ENOENT);
+    srv_topic_unref(topic);
+    ck_assert(!exists("t"));
+    /* Nothing stays reserved: nine beside the gate's one. */
+    ck_assert_int_eq(create("u", 9, NULL, 0), 0);
 }
 END_TEST
 
@@ -355,6 +400,7 @@ int main(void)
     tcase_add_test(registry, partitions_have_a_limit);
     tcase_add_test(registry, topics_grow);
     tcase_add_test(registry, deleted_topic_is_gone);
+    tcase_add_test(registry, overlapping_changes_follow_each_other);
     tcase_add_test(registry, unavailable_store_leaves_nothing);
     tcase_add_test(registry, unknown_outcome_is_not_guessed);
     tcase_add_test(registry, failed_directories_are_taken_back);
