@@ -3,6 +3,9 @@
  * The main thread starts the server and then only waits for signals; all other threads block them. Exit codes: 0 stopped
  * as asked, 1 could not start or stop cleanly, 2 wrong command line. */
 #include <argp.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -45,6 +48,7 @@ struct arguments {
     enum srv_config_print format;
 };
 
+static bool hold_standard_descriptors(void);
 static error_t parse(int key, char *arg, struct argp_state *state);
 static int run(const struct arguments *arguments);
 static int
@@ -82,6 +86,9 @@ int main(int argc, char **argv)
         options, parse, NULL, "leatd: a log server that speaks the Kafka protocol.",
         NULL,    NULL,  NULL};
 
+    if (!hold_standard_descriptors()) {
+        return 1;
+    }
     arguments.config.sets = arguments.sets;
     arguments.config.environ_list = environ;
     argp_err_exit_status = 2;
@@ -97,11 +104,39 @@ int main(int argc, char **argv)
     return run(&arguments);
 }
 
+/* Whoever starts us with stdin, stdout or stderr closed must not find our log lines in a data file that got the number. */
+static bool hold_standard_descriptors(void)
+{
+    int fd;
+
+    do {
+        fd = open("/dev/null", O_RDWR);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0) {
+        (void)lt_os_close(fd); /* one too many; nothing was written */
+    }
+    return fd >= 0;
+}
+
+/* A number that names an open descriptor: any other would be given to one of our files. */
+static bool parse_descriptor(const char *arg, int *ret_fd)
+{
+    char *end;
+
+    errno = 0;
+    long fd = strtol(arg, &end, 10);
+    if (errno != 0 || *arg == '\0' || *end != '\0' || fd < 0 || fd > INT_MAX ||
+        fcntl((int)fd, F_GETFD) < 0) {
+        return false;
+    }
+    *ret_fd = (int)fd;
+    return true;
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct arguments *arguments = state->input;
     struct srv_config_options *config = &arguments->config;
-    char *end;
 
     switch (key) {
     case 'c':
@@ -114,9 +149,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         arguments->sets[config->set_count++] = arg;
         return 0;
     case OPTION_READY_FD:
-        arguments->ready_fd = (int)strtol(arg, &end, 10);
-        if (*arg == '\0' || *end != '\0' || arguments->ready_fd < 0) {
-            argp_error(state, "--ready-fd: '%s' is no descriptor", arg);
+        if (!parse_descriptor(arg, &arguments->ready_fd)) {
+            argp_error(state, "--ready-fd: '%s' is no open descriptor", arg);
         }
         return 0;
     case OPTION_CHECK:

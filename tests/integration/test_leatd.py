@@ -151,3 +151,25 @@ def test_ten_thousand_pipelined_requests_in_one_piece():
         exact(sock, size)
         rest = exact(sock, 9999 * (size + 4))
         assert rest[:8] == struct.pack(">ii", size, 1)
+
+
+@pytest.mark.parametrize("number", ["5", "9", "4294967301", "-1", "x"])
+def test_ready_fd_must_be_open(number, tmp_path):
+    # A number that is free would be given to a data file, which then got the line.
+    done = leatd("--data", str(tmp_path), "--set", "listeners=PLAINTEXT://127.0.0.1:0", "--ready-fd", number)
+    assert done.returncode == 2
+    assert "is no open descriptor" in done.stderr
+
+
+def test_closed_standard_descriptors_are_not_given_to_data(tmp_path):
+    ready, line = os.pipe()
+    settings = ["--set", "listeners=PLAINTEXT://127.0.0.1:0", "--set", "http.listeners="]
+    command = [str(BUILD / "leatd"), "--data", str(tmp_path), "--ready-fd", str(line), *settings]
+    with subprocess.Popen(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *command], pass_fds=[line]) as process:
+        os.close(line)
+        with os.fdopen(ready) as lines:
+            assert json.loads(lines.readline())["pid"] == process.pid
+        for number in (0, 1, 2):
+            assert os.readlink(f"/proc/{process.pid}/fd/{number}") == "/dev/null"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) == 0
