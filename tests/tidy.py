@@ -50,7 +50,7 @@ HOMES = [
 # Split so that this file does not contain what it looks for.
 WORDS = [re.compile(pattern) for pattern in (
     r"\bTO" r"DO\b", r"\bFIX" r"ME\b", r"\bXX" r"X\b", r"\bHA" r"CK\b",
-    r"(?i)\bissue" r" #?\d", r"(?<![\w.])/(?:home|work)" r"/\w", r"/tmp/wt" r"-")]
+    r"(?i)\bissue" r" #?\d", r"(?<![\w.])/ho" r"me/\w")]
 
 TEXT_SUFFIXES = (".c", ".h", ".py", ".sh", ".md", ".build", ".txt", ".js", ".html", ".css", ".schema", ".in")
 CODE_SUFFIXES = (".c", ".h", ".py", ".sh")
