@@ -37,9 +37,18 @@ static int16_t log_error(int err)
 
 /* ---- DeleteRecords ---- */
 
-static void delete_in_partition(struct srv_topic *topic,
-                                const struct proto_delete_records_request_partition *in,
-                                struct proto_delete_records_response_partition_result *ret)
+/* What is done for the request as a whole, on the reader thread. */
+struct deleting {
+    struct log_deletion *list;
+    struct proto_delete_records_response_partition_result **results; /* of each in the list */
+    size_t count;
+};
+
+/* Answer an entry that cannot be done, put the others on the list. */
+static void plan_deletion(struct srv_topic *topic,
+                          const struct proto_delete_records_request_partition *in,
+                          struct proto_delete_records_response_partition_result *ret,
+                          struct deleting *deleting)
 {
     struct srv_partition *part =
         topic == NULL ? NULL : srv_topic_partition(topic, in->partition_index);
@@ -58,41 +67,84 @@ static void delete_in_partition(struct srv_topic *topic,
     } else if (in->offset < -1) {
         ret->error_code = PROTO_ERROR_OFFSET_OUT_OF_RANGE;
     } else {
-        int64_t low_watermark;
-        int err = log_partition_delete_records(part->log, in->offset, &low_watermark);
-        ret->error_code = log_error(err);
-        ret->low_watermark = err == 0 ? low_watermark : -1;
+        deleting->results[deleting->count] = ret;
+        deleting->list[deleting->count++] =
+            (struct log_deletion){.part = part->log, .offset = in->offset};
     }
+}
+
+static void unref_topic(void *topic)
+{
+    srv_topic_unref(topic);
+}
+
+static int plan_topic(struct srv_request *req,
+                      const struct proto_delete_records_request_topic *in,
+                      struct proto_delete_records_response_topic_result *ret,
+                      struct deleting *deleting)
+{
+    proto_delete_records_response_topic_result_init(ret);
+    ret->name = in->name;
+    ret->partitions_count = in->partitions_count < 0 ? 0 : in->partitions_count;
+    ret->partitions =
+        lt_arena_calloc(&req->arena, (size_t)ret->partitions_count + 1, sizeof(*ret->partitions));
+    if (ret->partitions == NULL) {
+        return LEAT_ENOMEM;
+    }
+    struct srv_topic *topic = srv_topics_by_name(req->server->topics, in->name);
+    if (topic != NULL && lt_arena_hook(&req->arena, unref_topic, topic) != 0) {
+        srv_topic_unref(topic);
+        return LEAT_ENOMEM;
+    }
+    for (int32_t i = 0; i < ret->partitions_count; i++) {
+        plan_deletion(topic, &in->partitions[i], &ret->partitions[i], deleting);
+    }
+    return 0;
+}
+
+static int plan_deletions(struct srv_request *req,
+                          const struct proto_delete_records_request *in,
+                          struct proto_delete_records_response *ret,
+                          struct deleting *deleting)
+{
+    size_t partitions = 0;
+    int32_t count = in->topics_count < 0 ? 0 : in->topics_count;
+    for (int32_t i = 0; i < count; i++) {
+        partitions +=
+            in->topics[i].partitions_count < 0 ? 0 : (size_t)in->topics[i].partitions_count;
+    }
+    ret->topics = lt_arena_calloc(&req->arena, (size_t)count + 1, sizeof(*ret->topics));
+    deleting->list = lt_arena_calloc(&req->arena, partitions + 1, sizeof(*deleting->list));
+    deleting->results =
+        lt_arena_calloc(&req->arena, partitions + 1,
+                        sizeof(struct proto_delete_records_response_partition_result *));
+    if (ret->topics == NULL || deleting->list == NULL || deleting->results == NULL) {
+        return LEAT_ENOMEM;
+    }
+    for (int32_t i = 0; i < count; i++) {
+        int err = plan_topic(req, &in->topics[i], &ret->topics[i], deleting);
+        if (err != 0) {
+            return err;
+        }
+    }
+    ret->topics_count = count;
+    return 0;
 }
 
 static void delete_records(struct srv_request *req)
 {
-    const struct proto_delete_records_request *in = req->body;
-    struct proto_delete_records_response *ret = req->response;
     struct offloaded *state = req->state;
-    size_t count = in->topics_count < 0 ? 0 : (size_t)in->topics_count;
-    ret->topics = lt_arena_calloc(&req->arena, count + 1, sizeof(*ret->topics));
-    for (size_t i = 0; ret->topics != NULL && i < count; i++) {
-        size_t partitions =
-            in->topics[i].partitions_count < 0 ? 0 : (size_t)in->topics[i].partitions_count;
-        struct proto_delete_records_response_topic_result *result = &ret->topics[i];
-        proto_delete_records_response_topic_result_init(result);
-        result->name = in->topics[i].name;
-        result->partitions =
-            lt_arena_calloc(&req->arena, partitions + 1, sizeof(*result->partitions));
-        if (result->partitions == NULL) {
-            ret->topics = NULL;
-            break;
-        }
-        struct srv_topic *topic = srv_topics_by_name(req->server->topics, in->topics[i].name);
-        for (size_t k = 0; k < partitions; k++) {
-            delete_in_partition(topic, &in->topics[i].partitions[k], &result->partitions[k]);
-        }
-        srv_topic_unref(topic);
-        result->partitions_count = (int32_t)partitions;
+    struct deleting deleting = {0};
+    state->err = plan_deletions(req, req->body, req->response, &deleting);
+    if (state->err != 0) {
+        return;
     }
-    ret->topics_count = ret->topics == NULL ? 0 : (int32_t)count;
-    state->err = ret->topics == NULL ? LEAT_ENOMEM : 0;
+    log_store_delete_records(req->server->store, deleting.list, deleting.count);
+    for (size_t i = 0; i < deleting.count; i++) {
+        const struct log_deletion *done = &deleting.list[i];
+        deleting.results[i]->error_code = log_error(done->err);
+        deleting.results[i]->low_watermark = done->err == 0 ? done->log_start : -1;
+    }
 }
 
 int srv_handle_delete_records(struct srv_request *req,

@@ -137,6 +137,20 @@ int log_store_remove_topic_id(struct log_store *store,
                               void (*gone)(void *arg),
                               void *arg);
 
+/* One partition's records to delete. */
+struct log_deletion {
+    struct log_partition *part;
+    int64_t offset;    /* as in log_partition_delete_records */
+    int64_t log_start; /* result, where err is 0 */
+    int err;           /* result */
+};
+
+/* log_partition_delete_records of many partitions, with one write of each directory's checkpoint; also several times of
+ * the same one, in this order. Blocks for the disk: run it with log_store_run. */
+void log_store_delete_records(struct log_store *store,
+                              struct log_deletion *deletions,
+                              size_t count);
+
 /* Run fn(arg) on a reader thread: whatever may wait for a disk and must not do so on an I/O loop.
  * LEAT_ENOMEM: fn will not be called. Never waits; jobs run in order of arrival, reader_threads at a time. */
 int log_store_run(struct log_store *store, void (*fn)(void *arg), void *arg);

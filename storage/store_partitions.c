@@ -650,22 +650,51 @@ int log_store_remove_topic_id(struct log_store *store,
 
 /* ---- DeleteRecords ---- */
 
+/* Make the new starts durable, directory by directory. */
+static void write_log_starts(struct log_store *store, struct log_deletion *deletions, size_t count)
+{
+    for (size_t d = 0; d < store->dir_count; d++) {
+        struct log_dir *dir = &store->dirs[d];
+        int err = 1; /* not written yet */
+        for (size_t i = 0; i < count; i++) {
+            struct log_deletion *deletion = &deletions[i];
+            if (deletion->err != 0 || log_slot_of(deletion->part)->dir != dir) {
+                continue;
+            }
+            if (err > 0) {
+                err = log_dir_write_log_starts(dir, NULL);
+            }
+            deletion->err = err;
+        }
+        if (err == 0) {
+            log_background_wake(dir->background, LOG_WORK_RETENTION);
+        }
+    }
+}
+
+void log_store_delete_records(struct log_store *store, struct log_deletion *deletions, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        deletions[i].err = log_partition_raise_log_start(deletions[i].part, deletions[i].offset,
+                                                         &deletions[i].log_start);
+    }
+    write_log_starts(store, deletions, count);
+    for (size_t i = 0; i < count; i++) {
+        if (deletions[i].err == 0) {
+            log_slot_moved(log_slot_of(deletions[i].part));
+        }
+    }
+    store->options.listener.round(store->options.listener.arg);
+}
+
 int log_partition_delete_records(struct log_partition *part, int64_t offset, int64_t *ret_log_start)
 {
-    struct log_slot *slot = log_slot_of(part);
-    int64_t log_start;
-    int err = log_partition_raise_log_start(part, offset, &log_start);
-    if (err == 0) {
-        err = log_dir_write_log_starts(slot->dir, NULL);
+    struct log_deletion deletion = {.part = part, .offset = offset};
+    log_store_delete_records(log_slot_of(part)->store, &deletion, 1);
+    if (deletion.err == 0) {
+        *ret_log_start = deletion.log_start;
     }
-    if (err < 0) {
-        return err;
-    }
-    log_slot_moved(slot);
-    slot->store->options.listener.round(slot->store->options.listener.arg);
-    log_background_wake(slot->dir->background, LOG_WORK_RETENTION);
-    *ret_log_start = log_start;
-    return 0;
+    return deletion.err;
 }
 
 /* ---- for the background thread ---- */

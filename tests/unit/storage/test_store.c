@@ -526,6 +526,35 @@ START_TEST(deleted_records_stay_deleted)
 }
 END_TEST
 
+/* Records of many partitions go with one write of the checkpoint; each has an outcome of its own. */
+START_TEST(many_deletions_are_one_write)
+{
+    test_store_up(&ts, 2);
+    append(0, "a", 5);
+    append(1, "b", 5);
+    ck_assert(test_store_wait_durable(&ts, ts.parts[0], 5));
+    ck_assert(test_store_wait_durable(&ts, ts.parts[1], 5));
+    struct log_deletion deletions[] = {
+        {.part = ts.parts[0], .offset = 2},  {.part = ts.parts[1], .offset = 6},
+        {.part = ts.parts[1], .offset = -1}, {.part = ts.parts[0], .offset = 1},
+        {.part = ts.parts[0], .offset = 4},
+    };
+    struct lt_fault_plan renames = {.kind = LT_FAULT_NONE, .only_call = "rename"};
+    lt_file_faults_plan(ts.faults, &renames);
+    log_store_delete_records(ts.store, deletions, 5);
+    /* One, and what the background thread may write at the same time; each for itself would be four. */
+    ck_assert_int_lt(lt_file_faults_count(ts.faults), 4);
+    static const int64_t starts[] = {2, 0, 5, 2, 4};
+    for (int i = 0; i < 5; i++) {
+        ck_assert_int_eq(deletions[i].err, i == 1 ? LEAT_ERANGE : 0);
+        ck_assert_int_eq(deletions[i].log_start, starts[i]);
+    }
+    ck_assert_int_eq(test_store_down(&ts, false), 0);
+    test_store_up(&ts, 2);
+    test_assert_values(ts.parts[0], LOG_READ_COMMITTED, "a4 ");
+}
+END_TEST
+
 /* ---- retention and clocks ---- */
 
 static void fill_segments(void)
@@ -944,6 +973,7 @@ int main(void)
     tcase_add_loop_test(tcase, hints_can_be_deleted, 0, 2);
     tcase_add_test(tcase, damaged_checkpoint_is_told);
     tcase_add_loop_test(tcase, deleted_records_stay_deleted, 0, 2);
+    tcase_add_test(tcase, many_deletions_are_one_write);
     tcase_add_test(tcase, old_segments_go);
     tcase_add_test(tcase, clock_jump_deletes_nothing);
     tcase = add_case(suite, "deletion");
