@@ -5,6 +5,7 @@
 #include "base/properties.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,7 +123,9 @@ static int parse_file(struct parser *p, const char *path)
         return lt_error_set(p->reterr, LEAT_ENOMEM, "%s: out of memory", path);
     }
     err = lt_os_read_file(path, FILE_SIZE_MAX, &text);
-    if (err < 0) {
+    if (err == LEAT_ENOENT || err == LEAT_EIO) {
+        (void)lt_error_set_errno(p->reterr, err, errno, "%s: cannot read", path);
+    } else if (err < 0) {
         (void)lt_error_set(p->reterr, err, "%s: %s", path, lt_err_text(err));
     } else {
         err = parse_text(p, (const char *)text.data, text.size);

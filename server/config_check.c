@@ -2,6 +2,8 @@
 #include "server/config_check.h"
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statfs.h>
@@ -11,20 +13,27 @@
 
 #define TMPFS_MAGIC_NUMBER 0x01021994
 
-/* Note at the place where `key` was set. */
-#define note_key(config, error, key, ...)                                                        \
-    do {                                                                                         \
-        const struct layer_value *at_ = place_of((config), (key));                               \
-        srv_config_note((config), (error), at_->file == NULL ? "default" : at_->file, at_->line, \
-                        __VA_ARGS__);                                                            \
-    } while (0)
-
 static const struct layer_value *place_of(const struct srv_config *config, const char *key)
 {
     size_t i = (size_t)(srv_broker_row(key) - srv_broker_rows);
     enum srv_layer layer;
     (void)srv_config_layered(config, i, &layer);
     return &config->layers[layer][i];
+}
+
+/* "<key>: <text>", noted at the place where the key was set. */
+__attribute__((format(printf, 4, 5))) static void
+note_key(struct srv_config *config, bool error, const char *key, const char *fmt, ...)
+{
+    const struct layer_value *at = place_of(config, key);
+    char text[1024];
+    va_list args;
+
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, args); /* cut: what is left says enough */
+    va_end(args);
+    srv_config_note(config, error, at->file == NULL ? "default" : at->file, at->line, "%s: %s", key,
+                    text);
 }
 
 /* ---- addresses ---- */
@@ -305,7 +314,11 @@ static void print_note(const struct srv_config_note *note, bool json, bool first
 {
     const char *kind = note->error ? "error" : "warning";
     if (!json) {
-        (void)fprintf(out, "%s:%d: %s: %s\n", note->file, note->line, kind, note->text);
+        (void)fprintf(out, "%s", note->file);
+        if (note->line > 0) { /* else the command line, the environment, the file as a whole */
+            (void)fprintf(out, ":%d", note->line);
+        }
+        (void)fprintf(out, ": %s: %s\n", kind, note->text);
         return;
     }
     (void)fprintf(out, "%s{\"file\":", first ? "" : ",");
@@ -319,8 +332,7 @@ int srv_config_check(const struct srv_config_options *options, bool json, FILE *
 {
     struct srv_config *config;
     if (srv_config_read(options, &config) != 0) {
-        (void)fprintf(out, "%s:0: error: out of memory\n",
-                      options->path == NULL ? "" : options->path);
+        (void)fputs("error: out of memory\n", out);
         return 1;
     }
     check_directories(config);

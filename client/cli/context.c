@@ -174,6 +174,10 @@ int cli_connect(struct cli *cli)
         return status;
     }
     int code = leat_client_new(cli->conf, &cli->client, &err);
+    if (code == LEAT_ECONFIG) {
+        (void)cli_fail(cli, code, err, "%s", cli->command); /* as any other setting */
+        return CLI_USAGE;
+    }
     if (code == 0) {
         code = leat_client_connect(cli->client, cli->timeout_ms, &err);
     }

@@ -158,6 +158,7 @@ def test_unreachable_is_3():
         (["ping", "--format", "xml"], "want text"),
         (["config", "get"], "--topic NAME"),
         (["consume", "t", "--no-such-flag"], "no-such-flag"),
+        (["ping", "-b", "127.0.0.1:99999"], "HOST:PORT"),
     ],
 )
 def test_wrong_usage_is_2(args, said):

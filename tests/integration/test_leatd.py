@@ -174,3 +174,10 @@ def test_closed_standard_descriptors_are_not_given_to_data(tmp_path):
             assert os.readlink(f"/proc/{process.pid}/fd/{number}") == "/dev/null"
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=30) == 0
+
+
+def test_check_config_names_place_and_key(tmp_path):
+    done = leatd("--check-config", "--config", str(tmp_path / "none"))
+    assert done.stdout == f"{tmp_path}/none: error: cannot read: No such file or directory\n"
+    done = leatd("--check-config", "--set", "listeners=x", "--data", str(tmp_path))
+    assert done.stdout.splitlines()[0] == "--set: error: listeners: x is not NAME://HOST:PORT"

@@ -277,7 +277,7 @@ static const struct {
 } cross_cases[] = {
     {"listeners=", "nothing to listen on"},
     {"listeners=PLAINTEXT://a:1,PLAINTEXT://b:2", "two listeners are named PLAINTEXT"},
-    {"listeners=PLAINTEXT://h:70000", "is not NAME://HOST:PORT"},
+    {"listeners=PLAINTEXT://h:70000", "listeners: PLAINTEXT://h:70000 is not NAME://HOST:PORT"},
     {"listeners=PLAINTEXT://::1:9092", "is not NAME://HOST:PORT"},
     {"listeners=INTERNAL://h:1", "listener INTERNAL has no protocol"},
     {"listeners=SSL://h:1", "listener SSL has no protocol"},
@@ -285,7 +285,7 @@ static const struct {
     {"advertised.listeners=OTHER://h:1", "OTHER is no listener"},
     {"advertised.listeners=PLAINTEXT://0.0.0.0:1", "no client can connect to 0.0.0.0"},
     {"http.listeners=https://h:1", "only http://"},
-    {"log.dirs=", "no place for data"},
+    {"log.dirs=", "--set: log.dirs: empty: no place for data"},
     {"nonsense", "nonsense is not KEY=VALUE"},
     {"=1", "is not KEY=VALUE"},
 };
