@@ -225,6 +225,17 @@ const struct lc_node *lc_metadata_node(const struct leat_client *client, int32_t
     return NULL;
 }
 
+size_t lc_metadata_node_count(const struct leat_client *client)
+{
+    return client->metadata->node_count;
+}
+
+const struct lc_node *lc_metadata_node_at(const struct leat_client *client, size_t i)
+{
+    LT_ASSERT(i < client->metadata->node_count);
+    return &client->metadata->nodes[i];
+}
+
 struct lc_broker *lc_metadata_leader(struct leat_client *client,
                                      const struct lc_topic *topic,
                                      int32_t partition,

@@ -58,6 +58,10 @@ int32_t lc_metadata_controller(const struct leat_client *client);
 /* The broker of the cluster with this id; NULL = not known (any more). */
 const struct lc_node *lc_metadata_node(const struct leat_client *client, int32_t id);
 
+/* The brokers of the cluster, in no order: i below the count. They stay until the next answer. */
+size_t lc_metadata_node_count(const struct leat_client *client);
+const struct lc_node *lc_metadata_node_at(const struct leat_client *client, size_t i);
+
 /* The connection of `owner` to a partition's leader; NULL while it has none (a refresh is asked for) or memory is short. The connection may not be UP:
  * lc_broker_connect. */
 struct lc_broker *lc_metadata_leader(struct leat_client *client,

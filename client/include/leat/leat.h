@@ -530,6 +530,18 @@ LEAT_API LEAT_CHECK int leat_describe_cluster(struct leat_client *client,
                                               struct leat_result **ret_rows,
                                               struct leat_error **reterr);
 
+/* What the data directories of all brokers hold. topic NULL = everything. A row per broker, directory
+ * and partition, sorted by these: broker (id), dir (path), code (0, or the directory's error),
+ * topic, partition, size (bytes), lag (records behind the end), future (1: a copy that is being
+ * moved here), total and usable (bytes of the directory's volume, -1 not known). A directory that
+ * holds nothing has one row with topic NULL, a broker that did not answer one with dir NULL and its
+ * code. The call itself fails only if no broker answered, or for an unknown topic. */
+LEAT_API LEAT_CHECK int leat_describe_log_dirs(struct leat_client *client,
+                                               const char *topic,
+                                               int timeout_ms,
+                                               struct leat_result **ret_rows,
+                                               struct leat_error **reterr);
+
 /* A row per API that the broker serves (any broker that is reached): key, name, min, max (of the
  * broker), used (version that this library would send, -1 = none). */
 LEAT_API LEAT_CHECK int leat_describe_apis(struct leat_client *client,

@@ -84,7 +84,7 @@ static void walk_cluster(void)
         EXPECT(leat_result_int(rows, i, "used") <= leat_result_int(rows, i, "max"));
         used += leat_result_int(rows, i, "used") >= 0;
     }
-    EXPECT(used == 11);
+    EXPECT(used == 12);
     leat_result_free(rows);
     bad_at(leat_get_configs(client, "broker:4711", WAIT_MS, &rows, &why), LEAT_ENOENT, &why, "4711",
            __LINE__);
@@ -174,6 +174,38 @@ static void fill(int64_t begin)
     EXPECT(leat_producer_flush(producer, WAIT_MS) == 0);
     leat_record_free(rec);
     leat_producer_free(producer);
+}
+
+/* Sizes of the four partitions that fill() made, and the directory's own. */
+static void walk_log_dirs(void)
+{
+    struct leat_error *why = NULL;
+    struct leat_result *rows = NULL;
+    bool listed = false;
+
+    GOOD(leat_describe_log_dirs(client, topic, WAIT_MS, &rows, &why));
+    EXPECT(leat_result_count(rows) == 4);
+    for (size_t i = 0; i < 4; i++) {
+        EXPECT(leat_result_int(rows, i, "partition") == (int64_t)i);
+        EXPECT(strcmp(leat_result_str(rows, i, "topic"), topic) == 0);
+        EXPECT(leat_result_int(rows, i, "size") > 100 && leat_result_int(rows, i, "code") == 0);
+        EXPECT(leat_result_int(rows, i, "lag") == 0 && leat_result_int(rows, i, "future") == 0);
+        EXPECT(leat_result_int(rows, i, "total") > leat_result_int(rows, i, "usable"));
+        EXPECT(leat_result_int(rows, i, "usable") > 0 &&
+               leat_result_str(rows, i, "dir")[0] == '/' &&
+               leat_result_int(rows, i, "broker") >= 0);
+    }
+    leat_result_free(rows);
+    GOOD(leat_describe_log_dirs(client, NULL, WAIT_MS, &rows, &why));
+    for (size_t i = 0; i < leat_result_count(rows); i++) {
+        const char *name = leat_result_str(rows, i, "topic");
+
+        listed = listed || (name != NULL && strcmp(name, topic) == 0);
+    }
+    EXPECT(listed);
+    leat_result_free(rows);
+    bad_at(leat_describe_log_dirs(client, "no-such", WAIT_MS, &rows, &why), LEAT_BROKER_ERROR(3),
+           &why, "no-such", __LINE__);
 }
 
 static void expect_offset(int64_t at, int64_t expected)
@@ -278,6 +310,7 @@ int main(int argc, char **argv)
     walk_topic();
     walk_configs();
     fill(begin);
+    walk_log_dirs();
     walk_offsets(begin);
     walk_consumer(begin);
     GOOD(leat_delete_topic(client, topic, WAIT_MS, &why));
