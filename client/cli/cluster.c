@@ -5,19 +5,10 @@
 #include "client/cli/command.h"
 #include "client/cli/output.h"
 
-static error_t parse_nothing(int key, char *arg, struct argp_state *state)
-{
-    if (key == ARGP_KEY_ARG) {
-        argp_error(state, "'%s': no names here", arg);
-    }
-    return ARGP_ERR_UNKNOWN;
-}
-
-int cli_cluster_info(struct cli *cli, int argc, char **argv)
+static int run_info(struct cli *cli, int argc, char **argv)
 {
     static const char *const columns[] = {">ID", "HOST", ">PORT", "RACK", "CONTROLLER", NULL};
-    cli_parse(cli, argc, argv, NULL, parse_nothing, NULL, "Show the cluster's id and brokers.",
-              NULL);
+    cli_parse(cli, argc, argv, NULL);
     int status = cli_connect(cli);
     if (status != 0) {
         return status;
@@ -50,11 +41,19 @@ int cli_cluster_info(struct cli *cli, int argc, char **argv)
     return code == 0 ? CLI_DONE : cli_fail(cli, code, NULL, "cluster info");
 }
 
-int cli_ping(struct cli *cli, int argc, char **argv)
+const struct cli_command cli_cluster_info = {
+    .name = "cluster info",
+    .summary = "cluster id and brokers",
+    .doc = "Show the cluster's id and brokers.",
+    .examples = "leat cluster info\n"
+                "leat cluster info --json -b broker:9092\n",
+    .run = run_info,
+};
+
+static int run_ping(struct cli *cli, int argc, char **argv)
 {
     static const char *const columns[] = {"ADDRESS", ">MS", NULL};
-    cli_parse(cli, argc, argv, NULL, parse_nothing, NULL,
-              "Reach a broker: exit 0, or 3 if there is none.", NULL);
+    cli_parse(cli, argc, argv, NULL);
     int64_t begin_ns = lt_clock_mono_ns(lt_clock_real());
     int status = cli_connect(cli);
     if (status != 0) {
@@ -75,3 +74,12 @@ int cli_ping(struct cli *cli, int argc, char **argv)
     cli_table_free(table);
     return code == 0 ? CLI_DONE : cli_fail(cli, code, NULL, "ping");
 }
+
+const struct cli_command cli_ping = {
+    .name = "ping",
+    .summary = "one round trip to a broker: exit 0, or 3 if there is none",
+    .doc = "Reach a broker: exit 0, or 3 if there is none.",
+    .examples = "leat ping\n"
+                "until leat ping -q -b broker:9092 --timeout 1s; do :; done\n",
+    .run = run_ping,
+};

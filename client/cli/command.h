@@ -1,6 +1,11 @@
-/* command.h: the commands of `leat`, one row each, and how a command is found.
+/* command.h: the commands of `leat`: what each is called, takes and does, and how it is found and parsed.
  *
- * A command parses its own arguments (with cli_global_argp as a child), does its work and returns an exit code.
+ * To add a command: in the file of its noun define `const struct cli_command cli_topic_rename = {...}` with its option table
+ * at file scope, and name it in CLI_COMMAND_MAP below. That is all: parsing, -h, --help, --help-json, the completions, the
+ * man page and docs/cli.md are made from the same row. Its run function begins with cli_parse(cli, argc, argv, &input).
+ *
+ * In option tables the value's name says how it is completed: TOPIC, FILE, DIR, KEY=VALUE; "a|b|c" are the choices, and ".."
+ * at the end means that the value may be a list.
  * Threads: the main thread. */
 #ifndef CLI_COMMAND_H
 #define CLI_COMMAND_H
@@ -8,24 +13,55 @@
 #include "client/cli/context.h"
 
 struct cli_command {
-    const char *name;                                   /* "topic create" */
-    const char *alias;                                  /* "topic new", or NULL */
-    const char *summary;                                /* one line */
+    const char *name;     /* "topic create" */
+    const char *alias;    /* "topic new", or NULL */
+    const char *summary;  /* one line for lists, small first letter, no full stop */
+    const char *args;     /* "TOPIC [FILE..]", or NULL: no names */
+    const char *doc;      /* full sentences on top of the help text; NULL: the summary */
+    const char *examples; /* at least two lines, each a command that works; the best first */
+    const char *more;     /* further text at the end of --help and of the man page, or NULL */
+    const struct argp_option
+        *options;        /* its own flags, or NULL; the global ones come by themselves */
+    argp_parser_t parse; /* gets them and the names; NULL: names are refused */
+    const char *program; /* another program that does it ("leat-bench"), or NULL */
     int (*run)(struct cli *cli, int argc, char **argv); /* argv[0] is "leat topic create" */
 };
 
-extern const struct cli_command cli_commands[]; /* ends with a NULL name */
+/* In the order of the lists that people see. */
+#define CLI_COMMAND_MAP(XX) \
+    XX(cli_produce)         \
+    XX(cli_consume)         \
+    XX(cli_cat)             \
+    XX(cli_topic_list)      \
+    XX(cli_topic_create)    \
+    XX(cli_topic_describe)  \
+    XX(cli_topic_delete)    \
+    XX(cli_topic_offsets)   \
+    XX(cli_config_get)      \
+    XX(cli_config_set)      \
+    XX(cli_cluster_info)    \
+    XX(cli_ping)            \
+    XX(cli_segment)         \
+    XX(cli_bench)           \
+    XX(cli_version)         \
+    XX(cli_help)
 
-/* Parse a command's arguments: `options` may be NULL, `args_doc` is "TOPIC.." or NULL, `parse` gets the command's own keys
- * with state->input = input, whose first member must be a struct cli pointer. Ends the process for --help and errors. */
-void cli_parse(struct cli *cli,
-               int argc,
-               char **argv,
-               const struct argp_option *options,
-               argp_parser_t parse,
-               const char *args_doc,
-               const char *doc,
-               void *input);
+#define XX(command) extern const struct cli_command command;
+CLI_COMMAND_MAP(XX)
+#undef XX
+
+extern const struct cli_command *const cli_commands[]; /* ends with NULL */
+
+/* The command of one or two words, by name or alias; *ret_words is how many were used. NULL: there is none. */
+const struct cli_command *cli_command_find(const char *first, const char *second, int *ret_words);
+
+/* Say on stderr that there is no such command, with the nearest one or those that there are. `second` may be NULL.
+ * Returns CLI_USAGE. */
+int cli_command_unknown(const char *first, const char *second);
+
+/* Parse the arguments of cli->self: its own flags and names go to its `parse` with state->input = input, the global flags
+ * into `cli`. Ends the process for -h, --help, --help-json and wrong usage. */
+void cli_parse(struct cli *cli, int argc, char **argv, void *input);
 
 /* Words that a parser collects: borrowed, in order. */
 #define CLI_WORDS_MAX 1024
@@ -34,22 +70,5 @@ struct cli_words {
     size_t count;
 };
 void cli_words_add(struct cli_words *words, struct argp_state *state, const char *word);
-
-int cli_produce(struct cli *cli, int argc, char **argv);
-int cli_consume(struct cli *cli, int argc, char **argv);
-int cli_cat(struct cli *cli, int argc, char **argv);
-int cli_topic_list(struct cli *cli, int argc, char **argv);
-int cli_topic_create(struct cli *cli, int argc, char **argv);
-int cli_topic_describe(struct cli *cli, int argc, char **argv);
-int cli_topic_delete(struct cli *cli, int argc, char **argv);
-int cli_topic_offsets(struct cli *cli, int argc, char **argv);
-int cli_config_get(struct cli *cli, int argc, char **argv);
-int cli_config_set(struct cli *cli, int argc, char **argv);
-int cli_cluster_info(struct cli *cli, int argc, char **argv);
-int cli_ping(struct cli *cli, int argc, char **argv);
-int cli_segment(struct cli *cli, int argc, char **argv);
-int cli_bench(struct cli *cli, int argc, char **argv);
-int cli_version(struct cli *cli, int argc, char **argv);
-int cli_help(struct cli *cli, int argc, char **argv);
 
 #endif

@@ -51,14 +51,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_option resource_options[] = {
-    {"topic", OPT_TOPIC, "NAME", 0, "Settings of this topic", 0},
+    {"topic", OPT_TOPIC, "TOPIC", 0, "Settings of this topic", 0},
     {"broker", OPT_BROKER, "ID", OPTION_ARG_OPTIONAL,
      "Settings of this broker; without ID the cluster-wide ones", 0},
     {NULL, 0, NULL, 0, NULL, 0},
 };
 
 static const struct argp_option get_options[] = {
-    {"topic", OPT_TOPIC, "NAME", 0, "Settings of this topic", 0},
+    {"topic", OPT_TOPIC, "TOPIC", 0, "Settings of this topic", 0},
     {"broker", OPT_BROKER, "ID", OPTION_ARG_OPTIONAL,
      "Settings of this broker; without ID the cluster-wide ones", 0},
     {"overrides", OPT_OVERRIDES, NULL, 0, "Only what is not a default", 0},
@@ -78,12 +78,12 @@ static bool wanted(const struct config_input *input, const char *name, bool is_d
     return input->words.count == 0;
 }
 
-int cli_config_get(struct cli *cli, int argc, char **argv)
+static int run_get(struct cli *cli, int argc, char **argv)
 {
     static const char *const columns[] = {"KEY",        "VALUE",      "SOURCE", "+TYPE",
                                           "+READ-ONLY", "+SENSITIVE", NULL};
     static struct config_input input;
-    cli_parse(cli, argc, argv, get_options, parse, "[KEY..]", "Show settings.", &input);
+    cli_parse(cli, argc, argv, &input);
     int status = cli_connect(cli);
     if (status != 0) {
         return status;
@@ -125,13 +125,23 @@ int cli_config_get(struct cli *cli, int argc, char **argv)
     return code == 0 ? CLI_DONE : cli_fail(cli, code, NULL, "config get");
 }
 
-int cli_config_set(struct cli *cli, int argc, char **argv)
+const struct cli_command cli_config_get = {
+    .name = "config get",
+    .alias = "config list",
+    .summary = "settings of a topic or broker",
+    .args = "[KEY..]",
+    .doc = "Show settings.",
+    .examples = "leat config get --topic orders\n"
+                "leat config get --broker log.retention.ms\n",
+    .options = get_options,
+    .parse = parse,
+    .run = run_get,
+};
+
+static int run_set(struct cli *cli, int argc, char **argv)
 {
     static struct config_input input = {.set = true};
-    cli_parse(cli, argc, argv, resource_options, parse, "KEY=VALUE..",
-              "Change settings; what is not named stays.\vExample:\n  leat config set --topic "
-              "orders retention.ms=3600000",
-              &input);
+    cli_parse(cli, argc, argv, &input);
     int status = cli_connect(cli);
     if (status != 0) {
         return status;
@@ -171,3 +181,15 @@ int cli_config_set(struct cli *cli, int argc, char **argv)
     }
     return code == 0 ? CLI_DONE : cli_fail(cli, code, NULL, "config set");
 }
+
+const struct cli_command cli_config_set = {
+    .name = "config set",
+    .summary = "change settings of a topic or broker",
+    .args = "KEY=VALUE..",
+    .doc = "Change settings; what is not named stays.",
+    .examples = "leat config set --topic orders retention.ms=3600000\n"
+                "leat config set --topic orders retention.ms=1d --dry-run\n",
+    .options = resource_options,
+    .parse = parse,
+    .run = run_set,
+};

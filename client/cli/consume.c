@@ -152,26 +152,44 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-int cli_consume(struct cli *cli, int argc, char **argv)
+static int run_consume(struct cli *cli, int argc, char **argv)
 {
     static struct consume_input input = {.count_max = -1};
-    cli_parse(cli, argc, argv, options, parse, "TOPIC..",
-              "Read records from the start and follow.\vExamples:\n  leat consume orders -o -10 -f "
-              "'%p %o %k %v\\n'\n"
-              "  leat consume orders -o @-1h --json",
-              &input);
+    cli_parse(cli, argc, argv, &input);
     return run(cli, &input);
 }
 
-int cli_cat(struct cli *cli, int argc, char **argv)
+const struct cli_command cli_consume = {
+    .name = "consume",
+    .alias = "sub",
+    .summary = "records from the start, then follow",
+    .args = "TOPIC..",
+    .doc = "Read records from the start and follow.",
+    .examples = "leat consume orders -o -10 -f '%p %o %k %v\\n'\n"
+                "leat consume orders -o @-1h --json\n",
+    .options = options,
+    .parse = parse,
+    .run = run_consume,
+};
+
+static int run_cat(struct cli *cli, int argc, char **argv)
 {
     static struct consume_input input = {.count_max = -1, .exit_at_end = true};
-    cli_parse(cli, argc, argv, options, parse, "TOPIC..",
-              "Read records up to the current end, then exit.\vExamples:\n  leat cat orders\n"
-              "  leat cat orders -o 100:200 -p 0",
-              &input);
+    cli_parse(cli, argc, argv, &input);
     return run(cli, &input);
 }
+
+const struct cli_command cli_cat = {
+    .name = "cat",
+    .summary = "everything up to the current end, then exit",
+    .args = "TOPIC..",
+    .doc = "Read records up to the current end, then exit.",
+    .examples = "leat cat orders\n"
+                "leat cat orders -o 100:200 -p 0\n",
+    .options = options,
+    .parse = parse,
+    .run = run_cat,
+};
 
 /* ---- what to read ---- */
 

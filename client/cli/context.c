@@ -10,10 +10,19 @@
 
 #include "base/alloc.h"
 #include "base/units.h"
+#include "client/cli/help.h"
 
 #define TIMEOUT_DEFAULT_MS 10000
 
-enum { OPT_TIMEOUT = 0x1000, OPT_FORMAT, OPT_JSON, OPT_NO_HEADERS, OPT_DRY_RUN, OPT_COLOR };
+enum {
+    OPT_TIMEOUT = 0x1000,
+    OPT_FORMAT,
+    OPT_JSON,
+    OPT_NO_HEADERS,
+    OPT_DRY_RUN,
+    OPT_HELP,
+    OPT_USAGE,
+};
 
 static const struct argp_option global_options[] = {
     {NULL, 0, NULL, 0, "Shared by all commands:", 100},
@@ -30,6 +39,9 @@ static const struct argp_option global_options[] = {
     {"dry-run", OPT_DRY_RUN, NULL, 0, "Check and say what would change, change nothing", 100},
     {"quiet", 'q', NULL, 0, "No hints and confirmations of success", 100},
     {"verbose", 'v', NULL, 0, "Say more; -vv: every request", 100},
+    {"short-help", 'h', NULL, OPTION_HIDDEN, NULL, 100},
+    {"help", OPT_HELP, NULL, 0, "This text; -h: its beginning", 100},
+    {"usage", OPT_USAGE, NULL, OPTION_HIDDEN, NULL, 100},
     {NULL, 0, NULL, 0, NULL, 0},
 };
 
@@ -107,6 +119,15 @@ static error_t parse_global(int key, char *arg, struct argp_state *state)
     case 'v':
         cli->verbosity++;
         return 0;
+    case 'h':
+        cli_help_short(cli->self);
+        exit(cli_finish(CLI_DONE));
+    case OPT_HELP:
+        cli_help_full(cli->self);
+        exit(cli_finish(CLI_DONE));
+    case OPT_USAGE:
+        cli_help_usage(cli->self);
+        exit(cli_finish(CLI_DONE));
     case ARGP_KEY_INIT:
         cli->timeout_ms = TIMEOUT_DEFAULT_MS;
         return 0;

@@ -23,7 +23,10 @@ enum cli_format { CLI_TEXT = 0, CLI_WIDE = 1, CLI_JSON = 2, CLI_CSV = 3 };
 
 #define CLI_PROPERTIES_MAX 64
 
+struct cli_command;
+
 struct cli {
+    const struct cli_command *self;             /* what was asked for (command.h) */
     const char *command;                        /* "topic create", for messages */
     const char *bootstrap;                      /* -b, NULL = from the configuration */
     const char *profile;                        /* -P */
@@ -41,8 +44,8 @@ struct cli {
     struct leat_client *client;
 };
 
-/* The global flags, as a child parser of every command's own (argp_child). Its input is the struct cli; a command's parser
- * hands it down in ARGP_KEY_INIT: state->child_inputs[0] = cli. */
+/* The global flags, as a child parser of every command's own (argp_child); its input is the struct cli. cli_parse joins
+ * them. */
 extern const struct argp cli_global_argp;
 
 /* Settings from all sources in their order, then a client that has reached a broker. On failure the reason is told and

@@ -189,17 +189,18 @@ static void facts_release(struct topic_facts *facts)
     cli_positions_release(&facts->positions);
 }
 
-int cli_topic_describe(struct cli *cli, int argc, char **argv)
+static const struct argp_option options[] = {
+    {"summary", 's', NULL, 0, "Name, id, number of partitions and records", 0},
+    {"partitions", 'p', NULL, 0, "Leader, replicas and offsets of each partition", 0},
+    {"configs", 'c', NULL, 0, "Settings with their sources", 0},
+    {"all", 'a', NULL, 0, "All of it", 0},
+    {NULL, 0, NULL, 0, NULL, 0},
+};
+
+static int run(struct cli *cli, int argc, char **argv)
 {
-    static const struct argp_option options[] = {
-        {"summary", 's', NULL, 0, "Name, id, number of partitions and records", 0},
-        {"partitions", 'p', NULL, 0, "Leader, replicas and offsets of each partition", 0},
-        {"configs", 'c', NULL, 0, "Settings with their sources", 0},
-        {"all", 'a', NULL, 0, "All of it", 0},
-        {NULL, 0, NULL, 0, NULL, 0}};
     static struct describe_input input;
-    cli_parse(cli, argc, argv, options, parse, "TOPIC..",
-              "Describe topics; without flags summary and partitions.", &input);
+    cli_parse(cli, argc, argv, &input);
     int status = cli_connect(cli);
     if (status != 0) {
         return status;
@@ -236,3 +237,15 @@ int cli_topic_describe(struct cli *cli, int argc, char **argv)
     json_decref(topics);
     return status;
 }
+
+const struct cli_command cli_topic_describe = {
+    .name = "topic describe",
+    .summary = "partitions, offsets and settings of topics",
+    .args = "TOPIC..",
+    .doc = "Describe topics; without flags summary and partitions.",
+    .examples = "leat topic describe orders\n"
+                "leat topic describe orders -c\n",
+    .options = options,
+    .parse = parse,
+    .run = run,
+};

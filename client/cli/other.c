@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "client/cli/command.h"
+#include "client/cli/help.h"
 
 static const char help_format[] =
     "-f FORMAT prints a record by verbs:\n"
@@ -54,57 +55,76 @@ static const struct {
 } help_topics[] = {
     {"format", help_format}, {"offsets", help_offsets}, {"config", help_config}, {NULL, NULL}};
 
-static void list_commands(void)
+static error_t parse_help(int key, char *arg, struct argp_state *state)
 {
-    printf("leat: the command line of leat and of every broker that speaks the Kafka "
-           "protocol\n\nCommands:\n");
-    for (const struct cli_command *command = cli_commands; command->name != NULL; command++) {
-        printf("  leat %-16s %s\n", command->name, command->summary);
+    if (key == ARGP_KEY_ARG) {
+        cli_words_add(state->input, state, arg);
+        return 0;
     }
-    printf("\n'leat COMMAND --help' shows a command's flags; 'leat help format', 'offsets' and "
-           "'config' explain.\n\n"
-           "Examples:\n"
-           "  leat topic create orders -p 3\n"
-           "  echo hello | leat produce orders\n"
-           "  leat cat orders -f '%%p %%o %%v\\n'\n");
+    return ARGP_ERR_UNKNOWN;
 }
 
-int cli_help(struct cli *cli, int argc, char **argv)
+static int run_help(struct cli *cli, int argc, char **argv)
 {
-    if (argc < 2) {
-        list_commands();
+    static struct cli_words topic;
+    cli_parse(cli, argc, argv, &topic);
+    if (topic.count == 0) {
+        printf("leat: the command line of leat and of every broker that speaks the Kafka "
+               "protocol\n\n");
+        (void)cli_help_list(NULL);
+        printf("\n'leat COMMAND --help' shows a command's flags; 'leat help format', 'offsets' and "
+               "'config' explain.\n\n"
+               "Examples:\n"
+               "  leat topic create orders -p 3\n"
+               "  echo hello | leat produce orders\n"
+               "  leat cat orders -f '%%p %%o %%v\\n'\n");
         return CLI_DONE;
     }
     for (size_t i = 0; help_topics[i].name != NULL; i++) {
-        if (strcmp(argv[1], help_topics[i].name) == 0) {
+        if (strcmp(topic.words[0], help_topics[i].name) == 0) {
             (void)fputs(help_topics[i].text, stdout); /* shows in cli_finish */
             return CLI_DONE;
         }
     }
-    for (const struct cli_command *command = cli_commands; command->name != NULL; command++) {
-        char name[64];
-        (void)snprintf(name, sizeof(name), "%s%s%s", argv[1], argc > 2 ? " " : "",
-                       argc > 2 ? argv[2] : "");
-        if (strcmp(command->name, name) == 0) {
-            char *args[] = {argv[0], (char[]){"--help"}, NULL};
-            return command->run(cli, 2, args);
-        }
+    int words;
+    const struct cli_command *command = cli_command_find(topic.words[0], topic.words[1], &words);
+    if (command != NULL) {
+        cli_help_full(command);
+        return CLI_DONE;
+    }
+    if (cli_help_list(topic.words[0])) {
+        return CLI_DONE;
     }
     fprintf(stderr, "leat: no help on '%s'; there are format, offsets, config and every command\n",
-            argv[1]);
+            topic.words[0]);
     return CLI_USAGE;
 }
 
-int cli_version(struct cli *cli, int argc, char **argv)
+const struct cli_command cli_help = {
+    .name = "help",
+    .summary = "this list, or help on format, offsets, config",
+    .args = "[TOPIC]",
+    .examples = "leat help topic create\nleat help offsets\n",
+    .parse = parse_help,
+    .run = run_help,
+};
+
+static int run_version(struct cli *cli, int argc, char **argv)
 {
-    (void)argc;
-    (void)argv;
+    cli_parse(cli, argc, argv, NULL);
     printf(cli->format == CLI_JSON
                ? "{\"_command\":\"version\",\"_version\":1,\"version\":\"%s\"}\n"
                : "leat %s\n",
            leat_version());
     return CLI_DONE;
 }
+
+const struct cli_command cli_version = {
+    .name = "version",
+    .summary = "version of this program",
+    .examples = "leat version\nleat version --json\n",
+    .run = run_version,
+};
 
 static int run_program(const char *name, int argc, char **argv)
 {
@@ -133,14 +153,28 @@ static int run_program(const char *name, int argc, char **argv)
     return CLI_FAILED;
 }
 
-int cli_segment(struct cli *cli, int argc, char **argv)
+static int run_other(struct cli *cli, int argc, char **argv)
 {
-    (void)cli;
-    return run_program("leat-segment", argc, argv);
+    return run_program(cli->self->program, argc, argv);
 }
 
-int cli_bench(struct cli *cli, int argc, char **argv)
-{
-    (void)cli;
-    return run_program("leat-bench", argc, argv);
-}
+const struct cli_command cli_segment = {
+    .name = "segment",
+    .summary = "dump and verify log files without a server (leat-segment)",
+    .args = "COMMAND..",
+    .doc = "Runs leat-segment, which works on files while no server uses them.",
+    .examples = "leat segment verify DIR\nleat segment dump FILE.log\n",
+    .program = "leat-segment",
+    .run = run_other,
+};
+
+const struct cli_command cli_bench = {
+    .name = "bench",
+    .summary = "measure a broker (leat-bench)",
+    .args = "COMMAND..",
+    .doc = "Runs leat-bench.",
+    .examples = "leat bench produce --num-records 1000000 --record-size 100\n"
+                "leat bench --help\n",
+    .program = "leat-bench",
+    .run = run_other,
+};

@@ -4,8 +4,7 @@
 #include "client/cli/command.h"
 
 struct input {
-    argp_parser_t parse; /* the command's, may be NULL */
-    void *input;         /* the command's */
+    void *input; /* the command's */
     struct cli *cli;
 };
 
@@ -13,32 +12,30 @@ struct input {
 static error_t parse_both(int key, char *arg, struct argp_state *state)
 {
     struct input *both = state->input;
+    argp_parser_t parse = both->cli->self->parse;
     if (key == ARGP_KEY_INIT) {
         state->child_inputs[0] = both->cli;
     }
-    if (both->parse == NULL) {
+    if (parse == NULL && key == ARGP_KEY_ARG) {
+        argp_error(state, "'%s': no names here", arg);
+    }
+    if (parse == NULL) {
         return ARGP_ERR_UNKNOWN;
     }
     state->input = both->input;
-    error_t err = both->parse(key, arg, state);
+    error_t err = parse(key, arg, state);
     state->input = both;
     return err;
 }
 
-void cli_parse(struct cli *cli,
-               int argc,
-               char **argv,
-               const struct argp_option *options,
-               argp_parser_t parse,
-               const char *args_doc,
-               const char *doc,
-               void *input)
+void cli_parse(struct cli *cli, int argc, char **argv, void *input)
 {
     const struct argp_child children[] = {{&cli_global_argp, 0, NULL, 0}, {NULL, 0, NULL, 0}};
-    const struct argp argp = {options, parse_both, args_doc, doc, children, NULL, NULL};
-    struct input both = {parse, input, cli};
+    const struct argp argp = {
+        cli->self->options, parse_both, cli->self->args, NULL, children, NULL, NULL};
+    struct input both = {input, cli};
     argp_err_exit_status = CLI_USAGE;
-    if (argp_parse(&argp, argc, argv, 0, NULL, &both) != 0) {
+    if (argp_parse(&argp, argc, argv, ARGP_NO_HELP, NULL, &both) != 0) {
         exit(CLI_USAGE);
     }
 }

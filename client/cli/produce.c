@@ -62,10 +62,10 @@ static const struct argp_option options[] = {
     {"key-delimiter", 'K', "DELIM", 0, "A line is KEY DELIM VALUE", 0},
     {"delimiter", 'D', "DELIM", 0, "What ends a record (newline)", 0},
     {"tombstone", 'Z', NULL, 0, "An empty value is null", 0},
-    {"compression", 'z', "NAME", 0, "none, gzip, snappy, lz4, zstd", 0},
+    {"compression", 'z', "none|gzip|snappy|lz4|zstd", 0, "Codec of the batches (none)", 0},
     {"acks", OPT_ACKS, "all|1|0", 0, "When a record counts as stored (all)", 0},
-    {"partitioner", OPT_PARTITIONER, "NAME", 0,
-     "murmur2 (Java's), crc32 (librdkafka's), xxhash, random", 0},
+    {"partitioner", OPT_PARTITIONER, "murmur2|crc32|xxhash|random", 0,
+     "How a key finds its partition: as Java (murmur2), as librdkafka (crc32)", 0},
     {"keep-partition", OPT_KEEP_PARTITION, NULL, 0, "With --json: the partition of the line counts",
      0},
     {NULL, 0, NULL, 0, NULL, 0},
@@ -181,14 +181,10 @@ static int set_properties(struct produce *p, struct leat_error **reterr)
     return code;
 }
 
-int cli_produce(struct cli *cli, int argc, char **argv)
+static int run_produce(struct cli *cli, int argc, char **argv)
 {
     static struct produce_input input = {.partition = -1, .delimiter = "\n"};
-    cli_parse(cli, argc, argv, options, parse, "TOPIC [FILE..]",
-              "Send records.\vExamples:\n  echo '{\"id\":42}' | leat produce orders -k ord-42 -H "
-              "source=web\n"
-              "  leat consume old --json -e | leat produce new --json",
-              &input);
+    cli_parse(cli, argc, argv, &input);
     /* Static: callbacks of records that are given up may come after this function has returned. */
     static struct produce p = {.outcome = {.mutex = PTHREAD_MUTEX_INITIALIZER, .offset = -1}};
     p.cli = cli;
@@ -216,6 +212,19 @@ int cli_produce(struct cli *cli, int argc, char **argv)
     leat_record_free(p.record);
     return status;
 }
+
+const struct cli_command cli_produce = {
+    .name = "produce",
+    .alias = "pub",
+    .summary = "send records from stdin, files or --value literals",
+    .args = "TOPIC [FILE..]",
+    .doc = "Send records: one per line of stdin or of the files.",
+    .examples = "echo '{\"id\":42}' | leat produce orders -k ord-42 -H source=web\n"
+                "leat consume old --json -e | leat produce new --json\n",
+    .options = options,
+    .parse = parse,
+    .run = run_produce,
+};
 
 /* ---- sending ---- */
 

@@ -56,14 +56,17 @@ static int64_t count_records(struct cli *cli, const char *topic, int32_t partiti
     return code == 0 ? total : -1;
 }
 
-int cli_topic_list(struct cli *cli, int argc, char **argv)
+static const struct argp_option list_options[] = {
+    {"internal", 'i', NULL, 0, "Show internal topics too", 0},
+    {NULL, 0, NULL, 0, NULL, 0},
+};
+
+static int run_list(struct cli *cli, int argc, char **argv)
 {
-    static const struct argp_option options[] = {
-        {"internal", 'i', NULL, 0, "Show internal topics too", 0}, {NULL, 0, NULL, 0, NULL, 0}};
     static const char *const columns[] = {"NAME",      ">PARTITIONS", ">REPLICAS", ">RECORDS",
                                           "+INTERNAL", "+ID",         NULL};
     struct list_input input = {false};
-    cli_parse(cli, argc, argv, options, parse_list, NULL, "List topics.", &input);
+    cli_parse(cli, argc, argv, &input);
     int status = cli_connect(cli);
     if (status != 0) {
         return status;
@@ -95,6 +98,18 @@ int cli_topic_list(struct cli *cli, int argc, char **argv)
     leat_result_free(rows);
     return code == 0 ? CLI_DONE : cli_fail(cli, code, NULL, "topic list");
 }
+
+const struct cli_command cli_topic_list = {
+    .name = "topic list",
+    .alias = "topic ls",
+    .summary = "topics with their partitions and records",
+    .doc = "List topics.",
+    .examples = "leat topic list\n"
+                "leat topic list --json | jq -r '.topics[].name'\n",
+    .options = list_options,
+    .parse = parse_list,
+    .run = run_list,
+};
 
 /* ---- create ---- */
 
@@ -182,20 +197,19 @@ static void add_outcome(struct cli_table *table,
                                                              : leat_strerror(code));
 }
 
-int cli_topic_create(struct cli *cli, int argc, char **argv)
+static const struct argp_option create_options[] = {
+    {"partitions", 'p', "N", 0, "Partitions (the broker's default)", 0},
+    {"replicas", 'r', "N", 0, "Replicas (the broker's default)", 0},
+    {"config", 'c', "KEY=VALUE", 0, "Topic setting; may be repeated", 0},
+    {"if-not-exists", OPT_IF_NOT_EXISTS, NULL, 0, "A topic that is there is no error", 0},
+    {NULL, 0, NULL, 0, NULL, 0},
+};
+
+static int run_create(struct cli *cli, int argc, char **argv)
 {
-    static const struct argp_option options[] = {
-        {"partitions", 'p', "N", 0, "Partitions (the broker's default)", 0},
-        {"replicas", 'r', "N", 0, "Replicas (the broker's default)", 0},
-        {"config", 'c', "KEY=VALUE", 0, "Topic setting; may be repeated", 0},
-        {"if-not-exists", OPT_IF_NOT_EXISTS, NULL, 0, "A topic that is there is no error", 0},
-        {NULL, 0, NULL, 0, NULL, 0}};
     static const char *const columns[] = {"TOPIC", ">PARTITIONS", "STATUS", "+MESSAGE", NULL};
     static struct create_input input = {.partitions = -1};
-    cli_parse(cli, argc, argv, options, parse_create, "TOPIC..",
-              "Make topics.\vExamples:\n  leat topic create orders -p 3\n"
-              "  leat topic create events -p 8 -c retention.ms=3600000 --if-not-exists",
-              &input);
+    cli_parse(cli, argc, argv, &input);
     int status = cli_connect(cli);
     if (status != 0) {
         return status;
@@ -241,6 +255,18 @@ int cli_topic_create(struct cli *cli, int argc, char **argv)
     return code == 0 ? status : cli_fail(cli, code, NULL, "topic create");
 }
 
+const struct cli_command cli_topic_create = {
+    .name = "topic create",
+    .summary = "make topics",
+    .args = "TOPIC..",
+    .doc = "Make topics.",
+    .examples = "leat topic create orders -p 3\n"
+                "leat topic create events -p 8 -c retention.ms=3600000 --if-not-exists\n",
+    .options = create_options,
+    .parse = parse_create,
+    .run = run_create,
+};
+
 /* ---- delete ---- */
 
 static error_t parse_names(int key, char *arg, struct argp_state *state)
@@ -256,12 +282,11 @@ static error_t parse_names(int key, char *arg, struct argp_state *state)
     return ARGP_ERR_UNKNOWN;
 }
 
-int cli_topic_delete(struct cli *cli, int argc, char **argv)
+static int run_delete(struct cli *cli, int argc, char **argv)
 {
     static const char *const columns[] = {"TOPIC", ">PARTITIONS", "STATUS", "+MESSAGE", NULL};
     static struct cli_words names;
-    cli_parse(cli, argc, argv, NULL, parse_names, "TOPIC..", "Delete topics and all their records.",
-              &names);
+    cli_parse(cli, argc, argv, &names);
     int status = cli_connect(cli);
     if (status != 0) {
         return status;
@@ -290,6 +315,18 @@ int cli_topic_delete(struct cli *cli, int argc, char **argv)
     cli_table_free(table);
     return code == 0 ? status : cli_fail(cli, code, NULL, "topic delete");
 }
+
+const struct cli_command cli_topic_delete = {
+    .name = "topic delete",
+    .alias = "topic rm",
+    .summary = "delete topics and all their records",
+    .args = "TOPIC..",
+    .doc = "Delete topics and all their records.",
+    .examples = "leat topic delete orders\n"
+                "leat topic delete orders events --yes\n",
+    .parse = parse_names,
+    .run = run_delete,
+};
 
 /* ---- offsets ---- */
 
@@ -352,19 +389,20 @@ static int add_offsets(struct cli *cli,
     return code;
 }
 
-int cli_topic_offsets(struct cli *cli, int argc, char **argv)
+static const struct argp_option offsets_options[] = {
+    {"at", OPT_AT, "POINT", 0,
+     "The offset of this point: @TIME, start, end, -10 ('leat help offsets')", 0},
+    {"local", OPT_LOCAL, NULL, 0, "Dates without a zone are local time, not UTC", 0},
+    {NULL, 0, NULL, 0, NULL, 0},
+};
+
+static int run_offsets(struct cli *cli, int argc, char **argv)
 {
-    static const struct argp_option options[] = {
-        {"at", OPT_AT, "POINT", 0,
-         "The offset of this point: @TIME, start, end, -10 ('leat help offsets')", 0},
-        {"local", OPT_LOCAL, NULL, 0, "Dates without a zone are local time, not UTC", 0},
-        {NULL, 0, NULL, 0, NULL, 0}};
     static const char *const columns[] = {"TOPIC", ">PARTITION", ">START",
                                           ">END",  ">RECORDS",   NULL};
     static const char *const columns_at[] = {"TOPIC", ">PARTITION", ">OFFSET", NULL};
     static struct offsets_input input;
-    cli_parse(cli, argc, argv, options, parse_offsets, "TOPIC..", "Show the offsets of topics.",
-              &input);
+    cli_parse(cli, argc, argv, &input);
     struct leat_error *err = NULL;
     struct cli_point at;
     if (input.at != NULL &&
@@ -393,3 +431,15 @@ int cli_topic_offsets(struct cli *cli, int argc, char **argv)
     cli_table_free(table);
     return code == 0 ? status : cli_fail(cli, code, NULL, "topic offsets");
 }
+
+const struct cli_command cli_topic_offsets = {
+    .name = "topic offsets",
+    .summary = "first and next offset of each partition, or the offset at a time",
+    .args = "TOPIC..",
+    .doc = "Show the offsets of topics.",
+    .examples = "leat topic offsets orders\n"
+                "leat topic offsets orders --at @-1h\n",
+    .options = offsets_options,
+    .parse = parse_offsets,
+    .run = run_offsets,
+};
