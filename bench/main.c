@@ -12,6 +12,7 @@
 #include "bench/raw.h"
 #include "bench/result.h"
 #include "bench/topic.h"
+#include "bench/warm.h"
 
 #define TARGETS_MAX 2
 
@@ -134,7 +135,10 @@ static int run_once(const struct bench_options *options,
                     struct leat_error **reterr)
 {
     struct bench_topic topic;
-    int err = bench_topic_open(target->address, options, &topic, reterr);
+    int err = bench_warm_memory(options->warm_memory, reterr);
+    if (err == 0) {
+        err = bench_topic_open(target->address, options, &topic, reterr);
+    }
     if (err != 0) {
         return err;
     }

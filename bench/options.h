@@ -29,6 +29,7 @@ struct bench_options {
     int64_t throughput;       /* records per second over all clients, -1 = closed loop */
     int64_t duration_ms;      /* 0 = no bound by time */
     int64_t warmup_ms;
+    int64_t warm_memory; /* bytes touched and freed before each run */
     int clients;
     int repeat;
     int server_pid; /* 0 = not told */

@@ -74,7 +74,8 @@ topic_memory() { # leat's own key is unknown to a peer, so the topics are made o
 }
 for batch in 16KiB 64KiB 1000KiB; do
 	topic_memory "memory-$batch"
-	bench "produce, $batch batches, memory" -t "memory-$batch" --create "1,$memory" --work produce --batch "$batch" --total "$total"
+	bench "produce, $batch batches, memory" -t "memory-$batch" --create "1,$memory" --work produce --batch "$batch" --total "$total" \
+		--warm-memory 1GiB
 done
 bench 'fetch from page cache, 1 MiB per request' -t memory-64KiB --create "1,$memory" --work fetch --total "$fetch_total"
 topic_memory memory-one
@@ -83,7 +84,8 @@ bench 'one 100 B record per request, one connection, memory' -t memory-one --cre
 bench 'one 100 B record per request, 64 connections, memory' -t memory-one --create "1,$memory" --work produce --batch 1 \
 	--inflight 1 --clients 64 --duration "$latency" --total 1TB
 disk=flush.messages=1
-bench 'produce, 64 KiB batches, disk' -t disk-64KiB --create "1,$disk" --work produce --batch 64KiB --total "$disk_total"
+bench 'produce, 64 KiB batches, disk' -t disk-64KiB --create "1,$disk" --work produce --batch 64KiB --total "$disk_total" \
+	--warm-memory 1GiB
 bench 'one 100 B record per request, one connection, disk' -t disk-one --create "1,$disk" --work produce --batch 1 \
 	--inflight 1 --duration "$latency" --total 1TB
 bench 'one 100 B record per request, 64 connections, disk' -t disk-one --create "1,$disk" --work produce --batch 1 \
