@@ -21,6 +21,7 @@
 #include "server/config.h"
 #include "server/http.h"
 #include "server/server.h"
+#include "server/state.h"
 #include "server/topics.h"
 
 #define SETS_MAX 256
@@ -82,9 +83,16 @@ static const struct argp_option options[] = {
 int main(int argc, char **argv)
 {
     static struct arguments arguments = {.ready_fd = -1};
-    static const struct argp argp = {
-        options, parse, NULL, "leatd: a log server that speaks the Kafka protocol.",
-        NULL,    NULL,  NULL};
+    static const struct argp argp = {options,
+                                     parse,
+                                     NULL,
+                                     "leatd: a log server that speaks the Kafka protocol.\v"
+                                     "Signals: TERM and INT answer what is in flight, flush and "
+                                     "end with 0; HUP reads the settings "
+                                     "again; USR2 tells the state in the log.",
+                                     NULL,
+                                     NULL,
+                                     NULL};
 
     if (!hold_standard_descriptors()) {
         return 1;
@@ -248,6 +256,8 @@ serve(struct srv_server *server, struct srv_config *config, int ready_fd, const 
         }
         if (number == SIGHUP) {
             reload(server, config);
+        } else if (number == SIGUSR2) {
+            srv_state_tell(server);
         } else if (number == SIGTERM || number == SIGINT) {
             lt_diag(LT_INFO, "server", "stopping", "asked to stop");
             break;
