@@ -35,6 +35,7 @@ struct srv_settings {
     int32_t fetch_session_slots;         /* max.incremental.fetch.session.cache.slots */
     int64_t max_connections;             /* max.connections */
     int64_t max_connections_per_ip;      /* max.connections.per.ip */
+    int64_t max_connection_rate;         /* max.connection.creation.rate */
     int64_t connections_max_idle_ms;     /* connections.max.idle.ms */
     int32_t socket_send_buffer_bytes;    /* socket.send.buffer.bytes, -1 = the kernel's */
     int32_t socket_receive_buffer_bytes; /* socket.receive.buffer.bytes */

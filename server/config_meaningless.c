@@ -133,7 +133,6 @@ const char *const srv_config_meaningless[] = {
     "log.message.format.version",
     "log.message.timestamp.difference.max.ms",
     "log.preallocate",
-    "max.connection.creation.rate",
     "max.connections.per.ip.overrides",
     "max.request.partition.size.limit",
     "metadata.log.dir",

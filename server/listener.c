@@ -258,6 +258,7 @@ static void on_acceptable(int fd, short what, void *arg)
             return;
         }
         welcome(listener, accepted, &peer);
+        srv_rate_count(&listener->server->arrivals);
         if (is_full(listener, accepted)) {
             return;
         }
@@ -304,11 +305,18 @@ static void welcome(struct srv_listener *listener, int fd, const struct sockaddr
 static bool is_full(struct srv_listener *listener, int fd)
 {
     struct srv_server *server = listener->server;
+    const struct srv_settings *settings = srv_config_settings(server->config);
     struct rlimit limit;
 
-    if (atomic_load(&server->connections) >= srv_config_settings(server->config)->max_connections) {
+    if (atomic_load(&server->connections) >= settings->max_connections) {
         shut(listener, "too_many_connections",
              "max.connections is reached; others wait until somebody leaves");
+        return true;
+    }
+    if (!srv_rate_has_room(&server->arrivals, settings->max_connection_rate,
+                           server->loops[0]->now_ns)) {
+        shut(listener, "connections_too_fast",
+             "max.connection.creation.rate is reached; others wait for their turn");
         return true;
     }
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
@@ -339,10 +347,11 @@ static void on_reopen(struct srv_timer *timer)
     struct srv_listener *listener = SRV_CONTAINER(struct srv_listener, reopen, timer);
     struct srv_server *server = listener->server;
     struct srv_loop *loop = server->loops[0];
+    const struct srv_settings *settings = srv_config_settings(server->config);
     struct rlimit limit;
     int probe = dup(loop->wake_fd); /* the lowest free number */
-    bool room = probe >= 0 && atomic_load(&server->connections) <
-                                  srv_config_settings(server->config)->max_connections;
+    bool room = probe >= 0 && atomic_load(&server->connections) < settings->max_connections &&
+                srv_rate_has_room(&server->arrivals, settings->max_connection_rate, loop->now_ns);
 
     if (probe >= 0) {
         room = room && (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||

@@ -1,8 +1,8 @@
 /* listener.h: a bound address and the door behind it.
  *
  * Accepts on the first loop and gives each connection to the loop that has the fewest. The door closes for a while when
- * max.connections or the share of descriptors that sockets may have is reached; who comes from an address that has
- * max.connections.per.ip already is closed at once.
+ * max.connections or the share of descriptors that sockets may have is reached, and when connections come faster than
+ * max.connection.creation.rate; who comes from an address that has max.connections.per.ip already is closed at once.
  * Threads: open, free: main; accepting: the first loop. */
 #ifndef SRV_LISTENER_H
 #define SRV_LISTENER_H

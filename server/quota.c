@@ -10,6 +10,8 @@
 #include "server/loop.h"
 #include "server/server.h"
 
+#define NS_PER_SECOND 1e9
+
 struct srv_address {
     struct in6_addr ip;
     int64_t count;
@@ -75,6 +77,21 @@ void srv_budget_give(struct srv_budget *budget, int64_t bytes, struct srv_server
     for (size_t i = 0; i < server->loop_count; i++) {
         srv_loop_post(server->loops[i], &server->loops[i]->budget_post);
     }
+}
+
+bool srv_rate_has_room(struct srv_rate *rate, int64_t limit, int64_t now_ns)
+{
+    double most = (double)limit;
+    double gained = (double)(now_ns - rate->counted_ns) / NS_PER_SECOND * most;
+
+    rate->left = rate->counted_ns == 0 || rate->left + gained > most ? most : rate->left + gained;
+    rate->counted_ns = now_ns;
+    return rate->left >= 1;
+}
+
+void srv_rate_count(struct srv_rate *rate)
+{
+    rate->left -= 1;
 }
 
 void srv_addresses_init(struct srv_addresses *addresses)

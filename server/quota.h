@@ -1,4 +1,4 @@
-/* quota.h: budgets of bytes that all loops share, and connections per address.
+/* quota.h: budgets of bytes that all loops share, connections per second and per address.
  *
  * The budget of requests (queued.max.request.bytes) is asked before memory is taken, from the size that a frame claims. One frame is
  * always let in, however large, so that a small budget slows down and never stops. Who was refused is told when there
@@ -37,6 +37,18 @@ bool srv_budget_has_room(struct srv_budget *budget);
 
 /* Give back, and tell the loops of `server` if that made room for somebody who was refused. */
 void srv_budget_give(struct srv_budget *budget, int64_t bytes, struct srv_server *server);
+
+/* New connections per second: what a second brings may come at once, the rest waits. One thread; starts as zeros. */
+struct srv_rate {
+    int64_t counted_ns; /* monotonic time up to which `left` is right; 0: nobody came yet */
+    double left;        /* that may come now */
+};
+
+/* May one more come at `now_ns`, where `limit` may come per second? */
+bool srv_rate_has_room(struct srv_rate *rate, int64_t limit, int64_t now_ns);
+
+/* One has come. */
+void srv_rate_count(struct srv_rate *rate);
 
 /* How many connections each peer address has. */
 struct srv_addresses {

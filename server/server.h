@@ -46,6 +46,7 @@ struct srv_server {
     struct srv_fetch_sessions *fetch_sessions;
     struct srv_budget request_budget; /* bytes of frames that are read or worked on */
     struct srv_addresses addresses;   /* connections per peer */
+    struct srv_rate arrivals;         /* new connections, all listeners; the first loop's */
     _Atomic int64_t connections;      /* open ones, all loops */
     _Atomic int64_t staged_bytes; /* answers not yet sent: copied bytes, runs at SRV_EXTENT_COST */
     _Atomic bool stopping;        /* long polls end at once */

@@ -87,6 +87,31 @@ def test_sighup_reads_the_file_again(tmp_path):
         assert "reload_failed" in server.log()
 
 
+def test_sigusr2_tells_the_state():
+    with Leatd() as server, socket.create_connection((server.host, server.port), timeout=10) as sock:
+        call(sock, 18, 0, b"")
+        server.process.send_signal(signal.SIGUSR2)
+        server.process.send_signal(signal.SIGUSR2)  # may come as one
+        call(sock, 18, 0, b"")
+        server.stop()
+        lines = server.log().splitlines()
+        assert any("state_server" in line and "connections=1" in line for line in lines), lines
+        for event in ("state_loop", "state_store", "state_directory"):
+            assert any(event in line for line in lines)
+        assert "offline=0" in next(line for line in lines if "state_store" in line)
+
+
+def test_new_connections_come_at_a_rate():
+    """Three at once, then the door shuts and opens again by itself: nobody is refused."""
+    with Leatd({"max.connection.creation.rate": "3"}) as server:
+        socks = [socket.create_connection((server.host, server.port), timeout=30) for _ in range(5)]
+        for sock in socks:
+            call(sock, 18, 0, b"")
+            sock.close()
+        server.stop()
+        assert "connections_too_fast" in server.log()
+
+
 def test_a_second_server_on_the_same_data_names_the_first():
     with Leatd() as server:
         second = leatd("--data", server.data, "--set", "listeners=PLAINTEXT://127.0.0.1:0", "--set", "http.listeners=")

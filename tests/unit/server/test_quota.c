@@ -75,6 +75,31 @@ START_TEST(connections_are_counted_by_address)
 }
 END_TEST
 
+/* A second's worth at once, then one for each part of a second; what is not used does not add up. */
+START_TEST(arrivals_are_spread_over_time)
+{
+    struct srv_rate rate = {0};
+    const int64_t second = 1000000000;
+    int64_t now = 5 * second;
+    int came = 0;
+
+    for (; srv_rate_has_room(&rate, 10, now); came++) {
+        srv_rate_count(&rate);
+    }
+    ck_assert_int_eq(came, 10);
+    ck_assert(!srv_rate_has_room(&rate, 10, now + second / 20));
+    ck_assert(srv_rate_has_room(&rate, 10, now + second / 10));
+    srv_rate_count(&rate);
+    ck_assert(!srv_rate_has_room(&rate, 10, now + second / 10));
+    now += 100 * second;
+    for (came = 0; srv_rate_has_room(&rate, 10, now); came++) {
+        srv_rate_count(&rate);
+    }
+    ck_assert_int_eq(came, 10);
+    ck_assert(!srv_rate_has_room(&rate, 0, now + second)); /* nobody at all */
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("quota");
@@ -83,6 +108,7 @@ int main(void)
     tcase_add_test(tcase, a_budget_holds_what_fits);
     tcase_add_test(tcase, one_is_always_let_in);
     tcase_add_test(tcase, connections_are_counted_by_address);
+    tcase_add_test(tcase, arrivals_are_spread_over_time);
     suite_add_tcase(suite, tcase);
     return test_main(suite);
 }
