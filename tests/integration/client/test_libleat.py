@@ -94,24 +94,3 @@ def test_survives_kill_and_restart():
         with Leatd({"listeners": f"PLAINTEXT://127.0.0.1:{port}"}, data=first.data) as second:
             assert "at offset 1" in run([EXAMPLES / "example_hello", "t", "two"], second.address)
             assert len(run([EXAMPLES / "example_consumer", "t", "2"], second.address).splitlines()) == 2
-
-
-def test_installed_form(tmp_path, server):
-    """pkg-config, shared library and C++: the hello program as somebody else would build it."""
-    if (BUILD / "meson-info").exists() and "b_sanitize=none" not in options():
-        pytest.skip("a sanitizer's run time is not in leat.pc")
-    environ = dict(os.environ, PKG_CONFIG_PATH=str(BUILD / "meson-uninstalled"))
-    flags = subprocess.run(["pkg-config", "--cflags", "--libs", "leat"], env=environ, capture_output=True, text=True,
-                           check=True).stdout.split()
-    run(["cc", "-std=c17", "-o", tmp_path / "hello", TOP / "client/examples/hello.c", f"-I{TOP}/base/include",
-         f"-I{TOP}/client/include", *flags])
-    out = subprocess.run([tmp_path / "hello", "greetings"], capture_output=True, text=True, timeout=30, check=False,
-                         env=dict(os.environ, LD_LIBRARY_PATH=str(BUILD / "client"), HOME="/nonexistent",
-                                  LEAT_BOOTSTRAP_SERVERS=server.address))
-    assert "stored in greetings-0" in out.stdout, out.stderr
-
-
-def options():
-    text = (BUILD / "meson-info/intro-buildoptions.json").read_text()
-    found = re.search(r'"name": "b_sanitize", "value": "([^"]*)"', text)
-    return f"b_sanitize={found.group(1) if found else 'none'}"
