@@ -8,6 +8,7 @@
 #define TYPE_TOPIC 2
 #define TYPE_BROKER 4
 #define TYPE_GROUP 32
+#define SOURCE_DEFAULT 5
 #define OPERATION_SET 0
 #define OPERATION_DELETE 1
 
@@ -81,12 +82,26 @@ static int build_get(struct lc_admin *admin, int16_t version, struct lt_arena *a
     get->resources[0].resource_name = lt_slice_text(admin->text);
     get->resources[0].configuration_keys_count = -1;
     get->include_documentation = true;
+    get->include_synonyms = true;
     return 0;
 }
 
 static const char *word(const char *const *words, size_t count, int8_t number)
 {
     return number >= 0 && (size_t)number < count ? words[number] : "unknown";
+}
+
+/* The value that the broker itself brings: among the synonyms the one from nowhere else. Where a setting has no other
+ * source, what it is is its default. */
+static struct lt_slice
+default_of(const struct proto_describe_configs_response_resource_result *config)
+{
+    for (int32_t i = 0; i < config->synonyms_count; i++) {
+        if (config->synonyms[i].source == SOURCE_DEFAULT) {
+            return config->synonyms[i].value;
+        }
+    }
+    return config->config_source == SOURCE_DEFAULT ? config->value : LT_SLICE_NULL;
 }
 
 static void add_config(struct leat_result *rows,
@@ -106,16 +121,17 @@ static void add_config(struct leat_result *rows,
     lc_result_text(rows, 3, word(types, sizeof(types) / sizeof(types[0]), config->config_type));
     lc_result_number(rows, 4, config->read_only);
     lc_result_number(rows, 5, config->is_sensitive);
-    lc_result_number(rows, 6, config->config_source == 5);
+    lc_result_number(rows, 6, config->config_source == SOURCE_DEFAULT);
     lc_result_slice(rows, 7, config->documentation);
+    lc_result_slice(rows, 8, default_of(config));
 }
 
 static int
 take_get(struct lc_admin *admin, void *response, struct lt_arena *arena, const char **ret_words)
 {
-    static const char *const fields[] = {"name",       "value",         "source",
-                                         "type",       "read_only",     "sensitive",
-                                         "is_default", "documentation", NULL};
+    static const char *const fields[] = {
+        "name",      "value",      "source",        "type",          "read_only",
+        "sensitive", "is_default", "documentation", "default_value", NULL};
     const struct proto_describe_configs_response *answer = response;
     struct leat_result *rows;
 

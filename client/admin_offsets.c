@@ -40,6 +40,7 @@ struct offsets_call {
 struct asked {
     struct offsets_call *own; /* a reference of the call */
     size_t count;
+    size_t next; /* where the answer's next row is looked for first */
     size_t items[];
 };
 
@@ -247,6 +248,7 @@ static void ask_broker(struct offsets_call *own, struct lc_broker *broker, int64
     }
     asked->own = own;
     asked->count = 0;
+    asked->next = 0;
     for (size_t i = 0; i < count; i++) {
         const struct item *item = &own->items[i];
 
@@ -358,11 +360,13 @@ find_asked(const struct asked *asked, struct lt_slice topic, int32_t partition, 
     return asked->count;
 }
 
+/* Answers come in the order of the questions: the next one is looked for where the last one ended. */
 static void take_row(
     struct asked *asked, struct lt_slice topic, int32_t partition, int16_t code, int64_t offset)
 {
-    size_t at = find_asked(asked, topic, partition, 0);
+    size_t at = find_asked(asked, topic, partition, asked->next);
 
+    asked->next = at + 1;
     if (at < asked->count && asked->own->items[asked->items[at]].asked) {
         take_outcome(asked->own, asked->items[at], code == 0 ? 0 : LEAT_BROKER_ERROR(code), offset);
     }

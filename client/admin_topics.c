@@ -350,31 +350,29 @@ static int compare_partitions(const void *a, const void *b)
                : left->partition_index > right->partition_index;
 }
 
-static int
-take_topic(struct lc_admin *admin, void *response, struct lt_arena *arena, const char **ret_words)
+static const char *const partition_fields[] = {"topic",   "id",    "internal", "partition",
+                                               "leader",  "epoch", "replicas", "isr",
+                                               "offline", "code",  NULL};
+
+static void begin_row(struct leat_result *rows,
+                      const struct proto_metadata_response_topic *topic,
+                      int32_t partition,
+                      int16_t code)
 {
-    static const char *const fields[] = {"topic",   "id",    "internal", "partition",
-                                         "leader",  "epoch", "replicas", "isr",
-                                         "offline", "code",  NULL};
-    const struct proto_metadata_response *answer = response;
-    const struct proto_metadata_response_topic *topic;
-    struct leat_result *rows;
     char id[PROTO_UUID_TEXT_SIZE];
 
-    (void)arena;
-    (void)ret_words;
-    lc_metadata_learn(admin->call.client, answer);
-    if (answer->topics_count != 1) {
-        return LEAT_EPROTOCOL;
-    }
-    topic = &answer->topics[0];
-    if (topic->error_code != 0) {
-        return LEAT_BROKER_ERROR(topic->error_code);
-    }
-    rows = lc_result_new(fields);
-    if (rows == NULL) {
-        return LEAT_ENOMEM;
-    }
+    lc_result_row(rows);
+    lc_result_slice(rows, 0, topic->name);
+    lc_result_text(rows, 1, id_text(topic->topic_id, id));
+    lc_result_number(rows, 2, topic->is_internal);
+    lc_result_number(rows, 3, partition);
+    lc_result_number(rows, 9, code == 0 ? 0 : LEAT_BROKER_ERROR(code));
+}
+
+/* A row per partition in order. */
+static void add_partitions(struct leat_result *rows,
+                           const struct proto_metadata_response_topic *topic)
+{
     if (topic->partitions_count > 1) {
         qsort(topic->partitions, (size_t)topic->partitions_count, sizeof(topic->partitions[0]),
               compare_partitions);
@@ -382,18 +380,35 @@ take_topic(struct lc_admin *admin, void *response, struct lt_arena *arena, const
     for (int32_t i = 0; i < topic->partitions_count; i++) {
         const struct proto_metadata_response_partition *part = &topic->partitions[i];
 
-        lc_result_row(rows);
-        lc_result_slice(rows, 0, topic->name);
-        lc_result_text(rows, 1, id_text(topic->topic_id, id));
-        lc_result_number(rows, 2, topic->is_internal);
-        lc_result_number(rows, 3, part->partition_index);
+        begin_row(rows, topic, part->partition_index, part->error_code);
         lc_result_number(rows, 4, part->leader_id);
         lc_result_number(rows, 5, part->leader_epoch);
         lc_result_list(rows, 6, part->replica_nodes, part->replica_nodes_count);
         lc_result_list(rows, 7, part->isr_nodes, part->isr_nodes_count);
         lc_result_list(rows, 8, part->offline_replicas, part->offline_replicas_count);
-        lc_result_number(rows, 9, part->error_code == 0 ? 0 : LEAT_BROKER_ERROR(part->error_code));
     }
+}
+
+static int
+take_topic(struct lc_admin *admin, void *response, struct lt_arena *arena, const char **ret_words)
+{
+    const struct proto_metadata_response *answer = response;
+    struct leat_result *rows;
+
+    (void)arena;
+    (void)ret_words;
+    lc_metadata_learn(admin->call.client, answer);
+    if (answer->topics_count != 1) {
+        return LEAT_EPROTOCOL;
+    }
+    if (answer->topics[0].error_code != 0) {
+        return LEAT_BROKER_ERROR(answer->topics[0].error_code);
+    }
+    rows = lc_result_new(partition_fields);
+    if (rows == NULL) {
+        return LEAT_ENOMEM;
+    }
+    add_partitions(rows, &answer->topics[0]);
     return lc_result_finish(rows, &admin->rows);
 }
 
@@ -419,6 +434,62 @@ int leat_describe_topic(struct leat_client *client,
         admin->number = 1;
     }
     return lc_admin_run(admin, "topic", timeout_ms, ret_rows, reterr);
+}
+
+static int compare_topics(const void *a, const void *b)
+{
+    struct lt_slice left = ((const struct proto_metadata_response_topic *)a)->name;
+    struct lt_slice right = ((const struct proto_metadata_response_topic *)b)->name;
+    size_t size = left.size < right.size ? left.size : right.size;
+    int order = size == 0 ? 0 : memcmp(left.data, right.data, size);
+
+    return order != 0 ? order : (left.size > right.size) - (left.size < right.size);
+}
+
+static int
+take_topics(struct lc_admin *admin, void *response, struct lt_arena *arena, const char **ret_words)
+{
+    const struct proto_metadata_response *answer = response;
+    struct leat_result *rows = lc_result_new(partition_fields);
+
+    (void)arena;
+    (void)ret_words;
+    lc_metadata_learn(admin->call.client, answer);
+    if (rows == NULL) {
+        return LEAT_ENOMEM;
+    }
+    if (answer->topics_count > 1) {
+        qsort(answer->topics, (size_t)answer->topics_count, sizeof(answer->topics[0]),
+              compare_topics);
+    }
+    for (int32_t i = 0; i < answer->topics_count; i++) {
+        const struct proto_metadata_response_topic *topic = &answer->topics[i];
+
+        if (topic->partitions_count == 0) {
+            begin_row(rows, topic, -1, topic->error_code);
+        }
+        add_partitions(rows, topic);
+    }
+    return lc_result_finish(rows, &admin->rows);
+}
+
+int leat_describe_topics(struct leat_client *client,
+                         int timeout_ms,
+                         struct leat_result **ret_rows,
+                         struct leat_error **reterr)
+{
+    static const struct lc_admin_kind kind = {.api_key = PROTO_API_METADATA,
+                                              .version_min = METADATA_VERSION_LEAST,
+                                              .version_max = METADATA_VERSION_NEWEST,
+                                              .target = LC_TO_ANY,
+                                              .build = build_metadata,
+                                              .take = take_topics};
+
+    if (client == NULL || ret_rows == NULL) {
+        return bad_argument(reterr, "describe topics");
+    }
+    return lc_admin_run(lc_admin_new(client, &kind, NULL, NULL), "describe topics", timeout_ms,
+                        ret_rows, reterr);
 }
 
 int leat_client_partition_count(struct leat_client *client, const char *topic, int timeout_ms)

@@ -65,14 +65,23 @@ struct leat_offsets *lc_offsets_copy(const struct leat_offsets *list)
 {
     struct leat_offsets *copy = leat_offsets_new();
 
-    for (size_t i = 0; copy != NULL && i < leat_offsets_count(list); i++) {
-        const struct lc_offset *entry = &list->entries[i];
+    size_t count = leat_offsets_count(list);
 
-        if (leat_offsets_add(copy, entry->topic, entry->partition, entry->offset) < 0) {
+    if (copy == NULL || count == 0) {
+        return copy;
+    }
+    copy->entries = lt_calloc(count, sizeof(copy->entries[0]));
+    copy->capacity = count;
+    for (size_t i = 0; i < count; i++) { /* no partition comes twice: no need to look */
+        char *name = copy->entries == NULL ? NULL : lt_strdup(list->entries[i].topic);
+
+        if (name == NULL) {
             leat_offsets_free(copy);
             return NULL;
         }
-        copy->entries[i].code = entry->code;
+        copy->entries[i] = list->entries[i];
+        copy->entries[i].topic = name;
+        copy->count++;
     }
     return copy;
 }

@@ -524,6 +524,13 @@ LEAT_API LEAT_CHECK int leat_describe_topic(struct leat_client *client,
                                             struct leat_result **ret_rows,
                                             struct leat_error **reterr);
 
+/* The same rows of all topics, sorted by topic; one that has no partitions to show has one row with partition -1 and its
+ * code. */
+LEAT_API LEAT_CHECK int leat_describe_topics(struct leat_client *client,
+                                             int timeout_ms,
+                                             struct leat_result **ret_rows,
+                                             struct leat_error **reterr);
+
 /* A row per broker: cluster (id), controller (0 or 1), id, host, port, rack. */
 LEAT_API LEAT_CHECK int leat_describe_cluster(struct leat_client *client,
                                               int timeout_ms,
@@ -571,7 +578,7 @@ LEAT_API LEAT_CHECK int leat_delete_records(struct leat_client *client,
  * sorted by name: name, value (NULL: sensitive or unset), source ("topic", "broker", "cluster",
  * "static", "default", "group", "unknown"), type ("boolean", "string", "int", "short", "long",
  * "double", "list", "class", "password", "unknown"), read_only, sensitive, is_default (0 or 1),
- * documentation. */
+ * documentation, default_value (built into the broker; NULL if it has none or does not tell). */
 LEAT_API LEAT_CHECK int leat_get_configs(struct leat_client *client,
                                          const char *resource,
                                          int timeout_ms,

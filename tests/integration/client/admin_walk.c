@@ -44,6 +44,21 @@ static void bad_at(int err, int expected, struct leat_error **why, const char *w
     *why = NULL;
 }
 
+/* What the broker would use if nobody had said anything. */
+static void expect_default(const char *resource, const char *name, const char *expected)
+{
+    struct leat_error *why = NULL;
+    struct leat_result *rows = NULL;
+
+    GOOD(leat_get_configs(client, resource, WAIT_MS, &rows, &why));
+    for (size_t i = 0; i < leat_result_count(rows); i++) {
+        if (strcmp(leat_result_str(rows, i, "name"), name) == 0) {
+            EXPECT(strcmp(leat_result_str(rows, i, "default_value"), expected) == 0);
+        }
+    }
+    leat_result_free(rows);
+}
+
 static const char *config_of(const char *resource, const char *name, const char **ret_source)
 {
     static char value[64];
@@ -96,6 +111,7 @@ static void walk_topic(void)
     struct leat_result *rows = NULL;
     struct leat_conf *conf = leat_conf_new_topic();
     bool listed = false;
+    int found = 0;
 
     GOOD(leat_conf_set(conf, "retention.ms", "123456", &why));
     GOOD(leat_conf_set(conf, "validate.only", "true", &why));
@@ -122,6 +138,17 @@ static void walk_topic(void)
     EXPECT(leat_result_int(rows, 0, "leader") >= 0 && strlen(leat_result_str(rows, 0, "id")) == 22);
     EXPECT(strcmp(leat_result_str(rows, 0, "replicas"), leat_result_str(rows, 0, "isr")) == 0);
     leat_result_free(rows);
+    GOOD(leat_describe_topics(client, WAIT_MS, &rows, &why));
+    for (size_t i = 0; i < leat_result_count(rows); i++) {
+        if (strcmp(leat_result_str(rows, i, "topic"), topic) == 0) {
+            EXPECT(leat_result_int(rows, i, "partition") == found++ &&
+                   leat_result_int(rows, i, "code") == 0);
+        }
+        EXPECT(i == 0 || strcmp(leat_result_str(rows, i - 1, "topic"),
+                                leat_result_str(rows, i, "topic")) <= 0);
+    }
+    EXPECT(found == 4);
+    leat_result_free(rows);
     GOOD(leat_list_topics(client, WAIT_MS, &rows, &why));
     for (size_t i = 0; i < leat_result_count(rows); i++) {
         listed = listed || (strcmp(leat_result_str(rows, i, "name"), topic) == 0 &&
@@ -142,6 +169,7 @@ static void walk_configs(void)
     snprintf(resource, sizeof(resource), "topic:%s", topic);
     EXPECT(strcmp(config_of(resource, "retention.ms", &source), "123456") == 0);
     EXPECT(strcmp(source, "topic") == 0);
+    expect_default(resource, "retention.ms", "604800000");
     GOOD(leat_conf_set(changes, "max.message.bytes", "2000000", &why));
     GOOD(leat_conf_set(changes, "retention.ms", NULL, &why));
     GOOD(leat_alter_configs(client, resource, changes, WAIT_MS, &why));
