@@ -28,22 +28,25 @@ struct cli_command {
 };
 
 /* In the order of the lists that people see. */
-#define CLI_COMMAND_MAP(XX) \
-    XX(cli_produce)         \
-    XX(cli_consume)         \
-    XX(cli_cat)             \
-    XX(cli_topic_list)      \
-    XX(cli_topic_create)    \
-    XX(cli_topic_describe)  \
-    XX(cli_topic_delete)    \
-    XX(cli_topic_offsets)   \
-    XX(cli_config_get)      \
-    XX(cli_config_set)      \
-    XX(cli_cluster_info)    \
-    XX(cli_ping)            \
-    XX(cli_segment)         \
-    XX(cli_bench)           \
-    XX(cli_version)         \
+#define CLI_COMMAND_MAP(XX)      \
+    XX(cli_produce)              \
+    XX(cli_consume)              \
+    XX(cli_cat)                  \
+    XX(cli_topic_list)           \
+    XX(cli_topic_create)         \
+    XX(cli_topic_describe)       \
+    XX(cli_topic_delete)         \
+    XX(cli_topic_alter)          \
+    XX(cli_topic_add_partitions) \
+    XX(cli_topic_trim)           \
+    XX(cli_topic_offsets)        \
+    XX(cli_config_get)           \
+    XX(cli_config_set)           \
+    XX(cli_cluster_info)         \
+    XX(cli_ping)                 \
+    XX(cli_segment)              \
+    XX(cli_bench)                \
+    XX(cli_version)              \
     XX(cli_help)
 
 #define XX(command) extern const struct cli_command command;

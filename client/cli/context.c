@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/properties.h"
 #include "base/units.h"
 #include "client/cli/help.h"
 
@@ -47,6 +48,9 @@ static const struct argp_option global_options[] = {
 
 static error_t parse_global(int key, char *arg, struct argp_state *state);
 static void list_properties(void);
+static bool profile_confirms(const struct cli *cli);
+static bool ask(const struct cli *cli, const char *fmt, va_list args)
+    __attribute__((format(printf, 2, 0)));
 
 const struct argp cli_global_argp = {global_options, parse_global, NULL, NULL, NULL, NULL, NULL};
 
@@ -180,11 +184,38 @@ int cli_configure(struct cli *cli)
                        cli->command); /* a setting that is refused is wrong usage */
         return CLI_USAGE;
     }
+    cli->confirm_always = profile_confirms(cli);
     if (cli->verbosity > 0) {
         leat_conf_set_log(cli->conf, cli->verbosity > 1 ? LEAT_LOG_DEBUG : LEAT_LOG_INFO,
                           print_line, NULL);
     }
     return 0;
+}
+
+/* Does the profile in force, or the top level of its file, say confirm = always? The library has read the file without
+ * complaint by now; one that is not there says nothing. */
+static bool profile_confirms(const struct cli *cli)
+{
+    const char *named = getenv("LEAT_CONFIG");
+    const char *base = getenv("XDG_CONFIG_HOME");
+    const char *home = getenv("HOME");
+    const char *section = cli->profile != NULL ? cli->profile : getenv("LEAT_PROFILE");
+    const char *value = NULL;
+    struct lt_properties *props = NULL;
+    char *path = named != NULL && *named != '\0' ? lt_strdup(named)
+                 : base != NULL && *base != '\0'
+                     ? lt_asprintf("%s/leat/config", base)
+                     : lt_asprintf("%s/.config/leat/config", home == NULL ? "" : home);
+    if (path != NULL && lt_properties_load(path, LT_PROPERTIES_SECTIONS, &props, NULL) == 0) {
+        section =
+            section != NULL && *section != '\0' ? section : lt_properties_get(props, "", "current");
+        value = section == NULL ? NULL : lt_properties_get(props, section, "confirm");
+        value = value == NULL ? lt_properties_get(props, "", "confirm") : value;
+    }
+    bool always = value != NULL && strcmp(value, "always") == 0;
+    lt_properties_free(props);
+    lt_free(path);
+    return always;
 }
 
 int cli_connect(struct cli *cli)
@@ -232,6 +263,15 @@ static int exit_code(int code)
     }
 }
 
+/* The end of a message's line: a broker's error has a name and a number that can be looked up. */
+static void tell_code(int code)
+{
+    if (LEAT_IS_BROKER_ERROR(code)) {
+        fprintf(stderr, " (%s, %d)", leat_errname(code), LEAT_WIRE_CODE(code));
+    }
+    fprintf(stderr, "\n");
+}
+
 int cli_fail(const struct cli *cli, int code, struct leat_error *err, const char *fmt, ...)
 {
     va_list args;
@@ -242,11 +282,16 @@ int cli_fail(const struct cli *cli, int code, struct leat_error *err, const char
     va_end(args);
     const char *message = leat_error_message(err);
     fprintf(stderr, ": %s", *message != '\0' ? message : leat_strerror(code));
-    if (LEAT_IS_BROKER_ERROR(code)) {
-        fprintf(stderr, " (%s, %d)", leat_errname(code), LEAT_WIRE_CODE(code));
-    }
-    fprintf(stderr, "\n");
+    tell_code(code);
     leat_error_free(err);
+    return exit_code(code);
+}
+
+int cli_fail_sentence(const struct cli *cli, int code, const char *sentence)
+{
+    (void)cli; /* as above */
+    fprintf(stderr, "leat: %s", sentence);
+    tell_code(code);
     return exit_code(code);
 }
 
@@ -263,24 +308,45 @@ void cli_hint(const struct cli *cli, const char *fmt, ...)
     va_end(args);
 }
 
-bool cli_confirm(const struct cli *cli, const char *fmt, ...)
+/* Ask, or say why that is not possible. */
+static bool ask(const struct cli *cli, const char *fmt, va_list args)
 {
-    if (cli->yes || cli->dry_run) {
-        return true;
-    }
-    va_list args;
-    va_start(args, fmt);
-    bool ask = isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
-    fprintf(stderr, ask ? "leat: " : "leat: not done: ");
+    bool terminal = isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
+    fprintf(stderr, terminal ? "leat: " : "leat: not done: ");
     vfprintf(stderr, fmt, args);
-    va_end(args);
-    if (!ask) {
-        fprintf(stderr, ": needs --yes without a terminal\n");
+    if (!terminal) {
+        fprintf(stderr, cli->confirm_always
+                            ? ": the profile says confirm = always, which needs a terminal\n"
+                            : ": needs --yes without a terminal\n");
         return false;
     }
     fprintf(stderr, "? [y/N] ");
     char answer[16] = "";
     return fgets(answer, sizeof(answer), stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y');
+}
+
+bool cli_confirm(const struct cli *cli, const char *fmt, ...)
+{
+    if (cli->dry_run || (cli->yes && !cli->confirm_always)) {
+        return true;
+    }
+    va_list args;
+    va_start(args, fmt);
+    bool yes = ask(cli, fmt, args);
+    va_end(args);
+    return yes;
+}
+
+bool cli_change(const struct cli *cli, const char *fmt, ...)
+{
+    if (cli->dry_run || !cli->confirm_always) {
+        return true;
+    }
+    va_list args;
+    va_start(args, fmt);
+    bool yes = ask(cli, fmt, args);
+    va_end(args);
+    return yes;
 }
 
 int cli_finish(int code)

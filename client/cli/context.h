@@ -39,7 +39,9 @@ struct cli {
     bool no_headers;
     bool yes; /* -y */
     bool dry_run;
-    bool quiet;             /* -q */
+    bool quiet; /* -q */
+    bool
+        confirm_always; /* the profile says confirm = always: ask before any change, even with -y */
     struct leat_conf *conf; /* made by cli_connect */
     struct leat_client *client;
 };
@@ -59,11 +61,18 @@ void cli_release(struct cli *cli);
 int cli_fail(const struct cli *cli, int code, struct leat_error *err, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* "leat: <sentence>", with a broker error's name and number. Returns the exit code that fits `code`. */
+int cli_fail_sentence(const struct cli *cli, int code, const char *sentence);
+
 /* "hint: ..." on stderr, only on a terminal and without -q. */
 void cli_hint(const struct cli *cli, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Dangerous change: true when it may go on. Asks on a terminal; without one --yes is needed, and its lack is told. */
+/* Dangerous change: true when it may go on. Asks on a terminal; without one --yes is needed, and its lack is told. With
+ * confirm = always in the profile only an answer on a terminal counts. --dry-run needs no answer. */
 bool cli_confirm(const struct cli *cli, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Any other change: true when it may go on. Asks only with confirm = always. */
+bool cli_change(const struct cli *cli, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Flush stdout; a full disk or closed pipe becomes exit code 1. */
 int cli_finish(int code);

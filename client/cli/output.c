@@ -15,7 +15,7 @@
 struct column {
     const char *title;
     char name[64]; /* in JSON */
-    bool right, wide;
+    bool right, wide, bytes, rare;
 };
 
 struct cli_table {
@@ -47,9 +47,11 @@ struct cli_table *cli_table_new(const struct cli *cli, const char *rows, const c
     for (size_t i = 0; i < COLUMNS_MAX && columns[i] != NULL; i++) {
         struct column *column = &table->columns[table->column_count++];
         const char *title = columns[i];
-        for (; *title == '>' || *title == '+'; title++) {
-            column->right = column->right || *title == '>';
+        for (; *title != '\0' && strchr(">+#?", *title) != NULL; title++) {
+            column->right = column->right || *title == '>' || *title == '#';
             column->wide = column->wide || *title == '+';
+            column->bytes = column->bytes || *title == '#';
+            column->rare = column->rare || *title == '?';
         }
         column->title = title;
         for (size_t k = 0; title[k] != '\0' && k + 1 < sizeof(column->name); k++) {
@@ -87,6 +89,11 @@ void cli_table_number(struct cli_table *table, int64_t number)
     add_cell(table, json_integer(number));
 }
 
+void cli_table_count(struct cli_table *table, int64_t number)
+{
+    add_cell(table, number < 0 ? json_null() : json_integer(number));
+}
+
 void cli_table_bool(struct cli_table *table, bool value)
 {
     add_cell(table, json_boolean(value));
@@ -100,12 +107,26 @@ void cli_table_printf(struct cli_table *table, const char *fmt, ...)
     va_end(args);
 }
 
-void cli_table_field(struct cli_table *table, const char *name, const char *text)
+static void add_field(struct cli_table *table, const char *name, json_t *value)
 {
-    if (json_object_set_new(table->fields, name, text == NULL ? json_null() : json_string(text)) !=
-        0) {
+    if (json_object_set_new(table->fields, name, value) != 0) {
         table->failed = true;
     }
+}
+
+void cli_table_field(struct cli_table *table, const char *name, const char *text)
+{
+    add_field(table, name, text == NULL ? json_null() : json_string(text));
+}
+
+void cli_table_field_number(struct cli_table *table, const char *name, int64_t number)
+{
+    add_field(table, name, json_integer(number));
+}
+
+void cli_table_field_bool(struct cli_table *table, const char *name, bool value)
+{
+    add_field(table, name, json_boolean(value));
 }
 
 int cli_table_print(struct cli_table *table)
@@ -123,6 +144,26 @@ int cli_table_print(struct cli_table *table)
         break;
     }
     return print_text(table);
+}
+
+int cli_table_end(struct cli_table *table, const struct cli *cli, int status)
+{
+    int code = table == NULL ? LEAT_ENOMEM : cli_table_print(table);
+    cli_table_free(table);
+    return code == 0 ? status : cli_fail(cli, code, NULL, "%s", cli->command);
+}
+
+const char *cli_bytes_format(int64_t bytes, char *buf, size_t size)
+{
+    static const char *const units[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    double value = (double)bytes / 1024;
+    size_t i = 0;
+    for (; value >= 1023.95 && i + 1 < sizeof(units) / sizeof(units[0]); i++) {
+        value /= 1024; /* what would round to 1024.0 takes the next unit */
+    }
+    (void)(bytes < 1024 ? snprintf(buf, size, "%d B", (int)bytes)
+                        : snprintf(buf, size, "%.1f %s", value, units[i]));
+    return buf;
 }
 
 static void add_cell(struct cli_table *table, json_t *cell)
@@ -209,18 +250,37 @@ static int print_csv(const struct cli_table *table)
     return 0;
 }
 
-static int fill_line(struct libscols_table *out, const struct cli_table *table, const json_t *row)
+/* Does a column show as text? Rare ones only where a row has something to say. */
+static bool is_shown(const struct cli_table *table, size_t k)
+{
+    const struct column *column = &table->columns[k];
+    bool shown = table->cli->format == CLI_WIDE || (!column->wide && !column->rare);
+    size_t i;
+    json_t *row;
+    json_array_foreach(table->rows, i, row)
+    {
+        const json_t *cell = json_array_get(row, k);
+        shown = shown || (column->rare && !json_is_null(cell) &&
+                          !(json_is_string(cell) && strcmp(json_string_value(cell), "OK") == 0));
+    }
+    return shown;
+}
+
+static int fill_line(struct libscols_table *out,
+                     const struct cli_table *table,
+                     const bool *shown,
+                     const json_t *row)
 {
     struct libscols_line *line = scols_table_new_line(out, NULL);
     int failed = line == NULL;
-    size_t shown = 0;
+    size_t at = 0;
     for (size_t k = 0; k < table->column_count && !failed; k++) {
-        if (table->columns[k].wide && table->cli->format != CLI_WIDE) {
-            continue;
-        }
         char buf[32];
-        const char *text = cell_text(json_array_get(row, k), buf, sizeof(buf));
-        failed = scols_line_set_data(line, shown++, text == NULL ? "-" : text) != 0;
+        const json_t *cell = json_array_get(row, k);
+        const char *text = table->columns[k].bytes && json_is_integer(cell)
+                               ? cli_bytes_format(json_integer_value(cell), buf, sizeof(buf))
+                               : cell_text(cell, buf, sizeof(buf));
+        failed = shown[k] && scols_line_set_data(line, at++, text == NULL ? "-" : text) != 0;
     }
     return failed ? LEAT_ENOMEM : 0;
 }
@@ -228,6 +288,7 @@ static int fill_line(struct libscols_table *out, const struct cli_table *table, 
 static int print_text(const struct cli_table *table)
 {
     struct libscols_table *out = scols_new_table();
+    bool shown[COLUMNS_MAX] = {false};
     if (out == NULL) {
         return LEAT_ENOMEM;
     }
@@ -236,7 +297,8 @@ static int print_text(const struct cli_table *table)
     scols_table_set_column_separator(out, "  ");
     for (size_t k = 0; k < table->column_count && err == 0; k++) {
         const struct column *column = &table->columns[k];
-        if (!column->wide || table->cli->format == CLI_WIDE) {
+        shown[k] = is_shown(table, k);
+        if (shown[k]) {
             int flags = SCOLS_FL_NOEXTREMES | (column->right ? SCOLS_FL_RIGHT : 0);
             err = scols_table_new_column(out, column->title, 0, flags) == NULL ? LEAT_ENOMEM : 0;
         }
@@ -245,7 +307,7 @@ static int print_text(const struct cli_table *table)
     json_t *row;
     json_array_foreach(table->rows, i, row)
     {
-        err = err != 0 ? err : fill_line(out, table, row);
+        err = err != 0 ? err : fill_line(out, table, shown, row);
     }
     if (err == 0 && scols_print_table(out) != 0) {
         err = LEAT_ENOMEM;
