@@ -20,10 +20,8 @@ static int run_info(struct cli *cli, int argc, char **argv)
         return cli_fail(cli, code, err, "cluster info");
     }
     const char *cluster = leat_result_str(rows, 0, "cluster");
+    int64_t controller = -1;
     struct cli_table *table = cli_table_new(cli, "brokers", columns);
-    if (table != NULL) {
-        cli_table_field(table, "cluster", cluster);
-    }
     for (size_t i = 0; table != NULL && i < leat_result_count(rows); i++) {
         cli_table_row(table);
         cli_table_number(table, leat_result_int(rows, i, "id"));
@@ -31,6 +29,13 @@ static int run_info(struct cli *cli, int argc, char **argv)
         cli_table_number(table, leat_result_int(rows, i, "port"));
         cli_table_text(table, leat_result_str(rows, i, "rack"));
         cli_table_bool(table, leat_result_int(rows, i, "controller") == 1);
+        if (leat_result_int(rows, i, "controller") == 1) {
+            controller = leat_result_int(rows, i, "id");
+        }
+    }
+    if (table != NULL) {
+        cli_table_field(table, "cluster", cluster);
+        cli_table_field_number(table, "controller", controller);
     }
     if (cli->format == CLI_TEXT || cli->format == CLI_WIDE) {
         printf("CLUSTER  %s\n\n", cluster == NULL ? "-" : cluster);
