@@ -578,7 +578,7 @@ LEAT_API LEAT_CHECK int leat_delete_records(struct leat_client *client,
  * sorted by name: name, value (NULL: sensitive or unset), source ("topic", "broker", "cluster",
  * "static", "default", "group", "unknown"), type ("boolean", "string", "int", "short", "long",
  * "double", "list", "class", "password", "unknown"), read_only, sensitive, is_default (0 or 1),
- * documentation, default_value (built into the broker; NULL if it has none or does not tell). */
+ * documentation, default_value (built into the broker; NULL: none, or not told). */
 LEAT_API LEAT_CHECK int leat_get_configs(struct leat_client *client,
                                          const char *resource,
                                          int timeout_ms,
