@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -25,12 +26,31 @@
 #define RULES_MAX 16
 #define CONNECTIONS_MAX 256
 #define PARTITIONS_MAX 16
+#define NODES_MAX 4
+#define FIRST_EPOCH 5
 #define API_KEYS 128
 
 struct log_part {
     struct lt_buf bytes; /* whole batches */
     int64_t start;
     int64_t end;
+    int32_t leader;
+    int32_t epoch;
+};
+
+struct node {
+    struct fake_broker *broker;
+    int32_t id;
+    int listener; /* -1 = down */
+    int port;
+    pthread_t acceptor;
+};
+
+struct connection {
+    struct node *node;
+    int fd; /* -1 = the slot is free */
+    pthread_t thread;
+    struct lt_buf held; /* FAKE_REORDER: an answer that waits for the next one; of the thread */
 };
 
 struct fake_broker {
@@ -42,24 +62,18 @@ struct fake_broker {
     size_t rule_count;
     int counts[API_KEYS];
     size_t batch_max;
-    int listener; /* -1 = down */
-    int port;
-    char address[32];
+    bool topic_gone;
+    char address[32]; /* of the first node */
     bool ending;
-    pthread_t acceptor;
-    pthread_t threads[CONNECTIONS_MAX];
-    int sockets[CONNECTIONS_MAX];
-    size_t connection_count;
-};
-
-struct connection {
-    struct fake_broker *broker;
-    int fd;
+    struct node nodes[NODES_MAX];
+    int32_t node_count;
+    struct connection connections[CONNECTIONS_MAX];
 };
 
 /* One request being answered. */
 struct exchange {
     struct fake_broker *broker;
+    const struct node *node;
     struct lt_arena arena;
     struct proto_request_header header;
     const struct proto_api *api;
@@ -91,46 +105,98 @@ static int listen_at(int port, int *ret_port)
     return fd;
 }
 
+/* No lock is held. */
+static void start_node(struct node *node)
+{
+    node->listener = listen_at(node->port, &node->port);
+    LT_ASSERT((pthread_create(&node->acceptor, NULL, accept_all, node)) == 0);
+}
+
+int32_t fake_broker_add_node(struct fake_broker *broker)
+{
+    struct node *node = &broker->nodes[broker->node_count];
+
+    LT_ASSERT(broker->node_count < NODES_MAX);
+    node->broker = broker;
+    node->id = broker->node_count + 1;
+    start_node(node);
+    pthread_mutex_lock(&broker->lock);
+    broker->node_count++;
+    pthread_mutex_unlock(&broker->lock);
+    return node->id;
+}
+
 struct fake_broker *fake_broker_new(int32_t partition_count)
 {
     struct fake_broker *broker = lt_calloc(1, sizeof(*broker));
 
     LT_ASSERT(broker != NULL);
     broker->part_count = partition_count;
+    for (int32_t i = 0; i < partition_count; i++) {
+        broker->parts[i].leader = 1;
+        broker->parts[i].epoch = FIRST_EPOCH;
+    }
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+        broker->connections[i].fd = -1;
+    }
     LT_ASSERT((pthread_mutex_init(&broker->lock, NULL)) == 0);
     LT_ASSERT((pthread_cond_init(&broker->cond, NULL)) == 0);
-    broker->listener = listen_at(0, &broker->port);
-    snprintf(broker->address, sizeof(broker->address), "127.0.0.1:%d", broker->port);
-    LT_ASSERT((pthread_create(&broker->acceptor, NULL, accept_all, broker)) == 0);
+    (void)fake_broker_add_node(broker); /* its id is 1 */
+    snprintf(broker->address, sizeof(broker->address), "127.0.0.1:%d", broker->nodes[0].port);
     return broker;
+}
+
+void fake_broker_node_down(struct fake_broker *broker, int32_t id)
+{
+    struct node *node = &broker->nodes[id - 1];
+
+    pthread_mutex_lock(&broker->lock);
+    shutdown(node->listener, SHUT_RDWR);
+    pthread_cond_broadcast(&broker->cond);
+    pthread_mutex_unlock(&broker->lock);
+    pthread_join(node->acceptor, NULL);
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+        struct connection *own = &broker->connections[i];
+        bool ours;
+
+        pthread_mutex_lock(&broker->lock);
+        ours = own->fd >= 0 && own->node == node;
+        pthread_mutex_unlock(&broker->lock);
+        if (ours) {
+            shutdown(own->fd, SHUT_RDWR);
+            pthread_join(own->thread, NULL);
+            close(own->fd);
+            lt_buf_release(&own->held);
+            pthread_mutex_lock(&broker->lock);
+            own->fd = -1;
+            pthread_mutex_unlock(&broker->lock);
+        }
+    }
+    close(node->listener);
+    node->listener = -1;
+}
+
+void fake_broker_node_up(struct fake_broker *broker, int32_t id)
+{
+    start_node(&broker->nodes[id - 1]);
 }
 
 void fake_broker_down(struct fake_broker *broker)
 {
-    pthread_mutex_lock(&broker->lock);
-    shutdown(broker->listener, SHUT_RDWR);
-    for (size_t i = 0; i < broker->connection_count; i++) {
-        shutdown(broker->sockets[i], SHUT_RDWR);
+    for (int32_t i = 0; i < broker->node_count; i++) {
+        if (broker->nodes[i].listener >= 0) {
+            fake_broker_node_down(broker, i + 1);
+        }
     }
-    pthread_cond_broadcast(&broker->cond);
-    pthread_mutex_unlock(&broker->lock);
-    pthread_join(broker->acceptor, NULL);
-    for (size_t i = 0; i < broker->connection_count; i++) {
-        shutdown(broker->sockets[i], SHUT_RDWR); /* also what was accepted meanwhile */
-        pthread_join(broker->threads[i], NULL);
-        close(broker->sockets[i]);
-    }
-    broker->connection_count = 0;
-    close(broker->listener);
-    broker->listener = -1;
 }
 
 void fake_broker_up(struct fake_broker *broker)
 {
-    int port;
-
-    broker->listener = listen_at(broker->port, &port);
-    LT_ASSERT((pthread_create(&broker->acceptor, NULL, accept_all, broker)) == 0);
+    for (int32_t i = 0; i < broker->node_count; i++) {
+        if (broker->nodes[i].listener < 0) {
+            fake_broker_node_up(broker, i + 1);
+        }
+    }
 }
 
 void fake_broker_free(struct fake_broker *broker)
@@ -138,15 +204,28 @@ void fake_broker_free(struct fake_broker *broker)
     pthread_mutex_lock(&broker->lock);
     broker->ending = true;
     pthread_mutex_unlock(&broker->lock);
-    if (broker->listener >= 0) {
-        fake_broker_down(broker);
-    }
+    fake_broker_down(broker);
     for (int32_t i = 0; i < broker->part_count; i++) {
         lt_buf_release(&broker->parts[i].bytes);
     }
     pthread_cond_destroy(&broker->cond);
     pthread_mutex_destroy(&broker->lock);
     lt_free(broker);
+}
+
+void fake_broker_move(struct fake_broker *broker, int32_t partition, int32_t node)
+{
+    pthread_mutex_lock(&broker->lock);
+    broker->parts[partition].leader = node;
+    broker->parts[partition].epoch++;
+    pthread_mutex_unlock(&broker->lock);
+}
+
+void fake_broker_topic(struct fake_broker *broker, bool exists)
+{
+    pthread_mutex_lock(&broker->lock);
+    broker->topic_gone = !exists;
+    pthread_mutex_unlock(&broker->lock);
 }
 
 const char *fake_broker_address(const struct fake_broker *broker)
@@ -156,9 +235,15 @@ const char *fake_broker_address(const struct fake_broker *broker)
 
 void fake_broker_rule(struct fake_broker *broker, const struct fake_rule *rule)
 {
+    size_t at = 0;
+
     pthread_mutex_lock(&broker->lock);
-    LT_ASSERT(broker->rule_count < RULES_MAX);
-    broker->rules[broker->rule_count++] = *rule;
+    while (at < broker->rule_count && broker->rules[at].count != 0) {
+        at++; /* one that is used up makes room */
+    }
+    LT_ASSERT(at < RULES_MAX);
+    broker->rules[at] = *rule;
+    broker->rule_count += at == broker->rule_count;
     pthread_mutex_unlock(&broker->lock);
 }
 
@@ -225,6 +310,11 @@ int fake_broker_count(struct fake_broker *broker, int16_t api_key)
 
 /* ---- handlers ---- */
 
+static bool has_action(const struct exchange *x, enum fake_action action)
+{
+    return x->has_rule && x->rule.action == action;
+}
+
 static int16_t rule_code(const struct exchange *x)
 {
     return x->has_rule && x->rule.action == FAKE_ERROR ? x->rule.code : 0;
@@ -263,26 +353,31 @@ static void handle_metadata(struct exchange *x)
     struct proto_metadata_request request;
     struct proto_metadata_response *response = x->response;
     struct proto_metadata_response_topic *topic;
-    static const int32_t node = 1;
+    int32_t lacking = has_action(x, FAKE_LACKING) ? 1 : 0;
 
     LT_ASSERT((proto_metadata_request_decode(&x->reader, x->header.api_version, &x->arena,
                                              &request)) == 0);
-    response->brokers = room(x, 1, sizeof(response->brokers[0]));
-    proto_metadata_response_broker_init(&response->brokers[0]);
-    response->brokers[0].node_id = node;
-    response->brokers[0].host = lt_slice_text("127.0.0.1");
-    response->brokers[0].port = x->broker->port;
-    response->brokers_count = 1;
-    response->controller_id = node;
+    response->brokers = room(x, (size_t)x->broker->node_count, sizeof(response->brokers[0]));
+    for (int32_t i = 0; i < x->broker->node_count; i++) {
+        proto_metadata_response_broker_init(&response->brokers[i]);
+        response->brokers[i].node_id = x->broker->nodes[i].id;
+        response->brokers[i].host = lt_slice_text("127.0.0.1");
+        response->brokers[i].port = x->broker->nodes[i].port;
+    }
+    response->brokers_count = x->broker->node_count;
+    response->controller_id = 1;
     response->topics = room(x, (size_t)(request.topics_count < 0 ? 0 : request.topics_count),
                             sizeof(response->topics[0]));
-    for (int32_t i = 0; i < request.topics_count; i++) {
+    for (int32_t i = 0; i < request.topics_count - lacking; i++) {
         topic = &response->topics[response->topics_count++];
         proto_metadata_response_topic_init(topic);
         topic->name = request.topics[i].name;
         topic->error_code = rule_code(x);
-        if (!lt_slice_is(topic->name, "t")) {
+        if (!lt_slice_is(topic->name, "t") || x->broker->topic_gone) {
             topic->error_code = PROTO_ERROR_UNKNOWN_TOPIC_OR_PARTITION;
+        }
+        if (has_action(x, FAKE_WRONG_TOPIC)) {
+            topic->name = lt_slice_text("another");
         }
         if (topic->error_code != 0) {
             continue;
@@ -290,9 +385,10 @@ static void handle_metadata(struct exchange *x)
         topic->partitions = room(x, (size_t)x->broker->part_count, sizeof(topic->partitions[0]));
         for (int32_t k = 0; k < x->broker->part_count; k++) {
             proto_metadata_response_partition_init(&topic->partitions[k]);
-            topic->partitions[k].partition_index = k;
-            topic->partitions[k].leader_id = node;
-            topic->partitions[k].leader_epoch = 5;
+            topic->partitions[k].partition_index =
+                has_action(x, FAKE_WRONG_PARTITION) ? k + 1000 : k;
+            topic->partitions[k].leader_id = x->broker->parts[k].leader;
+            topic->partitions[k].leader_epoch = x->broker->parts[k].epoch;
         }
         topic->partitions_count = x->broker->part_count;
     }
@@ -309,15 +405,34 @@ static void store(struct exchange *x,
 
     LT_ASSERT(copy != NULL);
     LT_ASSERT((proto_batch_read(copy, data->records.size, &header)) == 0);
+    if (x->broker->topic_gone || part->leader != x->node->id) {
+        answer->error_code = x->broker->topic_gone ? PROTO_ERROR_UNKNOWN_TOPIC_OR_PARTITION
+                                                   : PROTO_ERROR_NOT_LEADER_OR_FOLLOWER;
+        return;
+    }
     if (x->broker->batch_max > 0 && data->records.size > x->broker->batch_max) {
         answer->error_code = PROTO_ERROR_MESSAGE_TOO_LARGE;
         return;
     }
     answer->base_offset = part->end;
     proto_batch_set_base_offset(copy, part->end);
-    proto_batch_set_leader_epoch(copy, 5);
+    proto_batch_set_leader_epoch(copy, part->epoch);
     append_raw(part, copy, data->records.size);
     pthread_cond_broadcast(&x->broker->cond);
+}
+
+/* The answer is right so far; rules may want it wrong. */
+static void spoil_produce(struct exchange *x, struct proto_produce_response *response)
+{
+    struct proto_produce_response_topic_produce_response *topic = &response->responses[0];
+
+    if (has_action(x, FAKE_WRONG_TOPIC)) {
+        topic->name = lt_slice_text("another");
+    } else if (has_action(x, FAKE_WRONG_PARTITION)) {
+        topic->partition_responses[0].index += 1000;
+    } else if (has_action(x, FAKE_LACKING)) {
+        topic->partition_responses_count--;
+    }
 }
 
 static void handle_produce(struct exchange *x)
@@ -352,6 +467,7 @@ static void handle_produce(struct exchange *x)
         }
     }
     response->responses_count = request.topic_data_count;
+    spoil_produce(x, response);
 }
 
 /* Batches from `offset` on, at most size_max bytes but at least one. Lock held. */
@@ -551,30 +667,49 @@ static void find_rule(struct exchange *x)
     }
 }
 
-static bool send_answer(struct exchange *x, int fd)
+/* Write an answer, or keep it until the next one is written. */
+static bool deliver(struct exchange *x, struct connection *own, struct lt_slice bytes)
+{
+    bool written;
+
+    if (has_action(x, FAKE_REORDER) && own->held.size == 0) {
+        LT_ASSERT(lt_buf_append(&own->held, bytes.data, bytes.size) == 0);
+        return true;
+    }
+    written = write_all(own->fd, bytes.data, bytes.size) &&
+              write_all(own->fd, own->held.data, own->held.size);
+    own->held.size = 0;
+    return written;
+}
+
+static bool send_answer(struct exchange *x, struct connection *own)
 {
     size_t size = 4 + proto_response_header_size(x->api, x->header.api_version) +
                   x->api->response.size(x->response, x->header.api_version);
     uint8_t *bytes = lt_arena_alloc(&x->arena, size);
     struct proto_writer writer;
+    int32_t id = x->header.correlation_id + (has_action(x, FAKE_WRONG_ID) ? 7 : 0);
 
     LT_ASSERT(bytes != NULL);
     proto_writer_init(&writer, bytes, size, &x->arena);
     proto_write_int32(&writer, (int32_t)(size - 4));
-    proto_response_header_encode(x->api, x->header.api_version, x->header.correlation_id, &writer);
+    proto_response_header_encode(x->api, x->header.api_version, id, &writer);
     x->api->response.encode(x->response, x->header.api_version, &writer);
-    if (x->has_rule && x->rule.action == FAKE_GARBAGE) {
+    if (has_action(x, FAKE_GARBAGE)) {
         memset(bytes + 8, 0xff, size - 8);
     }
-    if (x->has_rule && x->rule.action == FAKE_HALF) {
-        (void)write_all(fd, bytes, size / 2); /* it is closed in any case */
+    if (has_action(x, FAKE_HALF)) {
+        (void)write_all(own->fd, bytes, size / 2); /* it is closed in any case */
         return false;
     }
-    return write_all(fd, bytes, size);
+    if (has_action(x, FAKE_DELAY)) {
+        (void)poll(NULL, 0, x->rule.code); /* a slow broker: the delay is what is tested */
+    }
+    return deliver(x, own, lt_slice(bytes, size));
 }
 
 /* Answer one frame. Returns false when the connection is to be closed. */
-static bool answer(struct exchange *x, int fd, struct lt_slice frame)
+static bool answer(struct exchange *x, struct connection *own, struct lt_slice frame)
 {
     bool silent;
 
@@ -596,7 +731,7 @@ static bool answer(struct exchange *x, int fd, struct lt_slice frame)
     if (x->has_rule && x->rule.action == FAKE_DO_HANG_UP) {
         return false;
     }
-    return x->no_answer || send_answer(x, fd);
+    return x->no_answer || send_answer(x, own);
 }
 
 static void *serve(void *arg)
@@ -607,41 +742,47 @@ static void *serve(void *arg)
     bool mute = false;
 
     while (more && read_all(own->fd, prefix, sizeof(prefix))) {
-        struct exchange x = {.broker = own->broker};
+        struct exchange x = {.broker = own->node->broker, .node = own->node};
         size_t size = proto_load_u32(prefix);
         uint8_t *frame;
 
         lt_arena_init(&x.arena, 0);
         frame = room(&x, size, 1);
-        more =
-            read_all(own->fd, frame, size) && (mute || answer(&x, own->fd, lt_slice(frame, size)));
+        more = read_all(own->fd, frame, size) && (mute || answer(&x, own, lt_slice(frame, size)));
         mute = mute || (x.has_rule && x.rule.action == FAKE_SILENCE);
         lt_arena_release(&x.arena);
     }
     shutdown(own->fd, SHUT_RDWR);
-    lt_free(own);
+    return NULL;
+}
+
+/* Lock held. */
+static struct connection *free_slot(struct fake_broker *broker)
+{
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+        if (broker->connections[i].fd < 0) {
+            return &broker->connections[i];
+        }
+    }
     return NULL;
 }
 
 static void *accept_all(void *arg)
 {
-    struct fake_broker *broker = arg;
+    struct node *node = arg;
 
     for (;;) {
-        int fd = accept4(broker->listener, NULL, NULL, SOCK_CLOEXEC);
+        int fd = accept4(node->listener, NULL, NULL, SOCK_CLOEXEC);
         struct connection *own;
 
         if (fd < 0) {
             return NULL;
         }
-        own = lt_malloc(sizeof(*own));
+        pthread_mutex_lock(&node->broker->lock);
+        own = free_slot(node->broker);
         LT_ASSERT(own != NULL);
-        *own = (struct connection){.broker = broker, .fd = fd};
-        pthread_mutex_lock(&broker->lock);
-        LT_ASSERT(broker->connection_count < CONNECTIONS_MAX);
-        broker->sockets[broker->connection_count] = fd;
-        LT_ASSERT(
-            (pthread_create(&broker->threads[broker->connection_count++], NULL, serve, own)) == 0);
-        pthread_mutex_unlock(&broker->lock);
+        *own = (struct connection){.node = node, .fd = fd};
+        LT_ASSERT((pthread_create(&own->thread, NULL, serve, own)) == 0);
+        pthread_mutex_unlock(&node->broker->lock);
     }
 }

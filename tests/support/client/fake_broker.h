@@ -1,12 +1,13 @@
 /* fake_broker.h: a broker in this process that does what a test tells it: answers, errs, stalls, hangs up.
  *
- * One node, one topic "t", records in memory, on 127.0.0.1 and a port of the kernel's choice. It serves ApiVersions, Metadata, Produce, Fetch
- * (sessionless) and ListOffsets through the project's own codec. Rules change the answer to chosen requests; without rules
- * everything works.
+ * One node (or more: fake_broker_add_node), one topic "t", records in memory, on 127.0.0.1 and ports of the kernel's choice. It serves ApiVersions,
+ * Metadata, Produce, Fetch (sessionless) and ListOffsets through the project's own codec. Rules change the answer to chosen requests; without
+ * rules everything works.
  * Threads: one per connection; all calls from any thread. Failures end the test. */
 #ifndef TEST_FAKE_BROKER_H
 #define TEST_FAKE_BROKER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -21,6 +22,13 @@ enum fake_action {
     FAKE_GARBAGE = 4, /* answer bytes that are no message */
     FAKE_DAMAGE = 5,  /* Fetch: one bit of the last record batch is wrong */
     FAKE_HALF = 6,    /* write half of the answer, then close */
+    FAKE_DELAY = 7,   /* do it, and answer `code` ms later */
+    FAKE_REORDER = 8, /* do it, and answer behind the next answer of this connection */
+    FAKE_WRONG_ID = 9, /* do it, and answer with another correlation id */
+    /* Produce and Metadata: do it, and answer for another topic, for another partition, or leave the last partition (topic) out. */
+    FAKE_WRONG_TOPIC = 10,
+    FAKE_WRONG_PARTITION = 11,
+    FAKE_LACKING = 12,
 };
 
 struct fake_rule {
@@ -35,12 +43,25 @@ struct fake_broker *fake_broker_new(int32_t partition_count);
 void fake_broker_free(struct fake_broker *broker);
 const char *fake_broker_address(const struct fake_broker *broker); /* "127.0.0.1:port" */
 
+/* One more node, in Metadata at once; leads nothing yet. Returns its id; the first node's is 1. */
+int32_t fake_broker_add_node(struct fake_broker *broker);
+
+/* Another node leads a partition, with the next epoch; the others answer NOT_LEADER_OR_FOLLOWER to Produce. */
+void fake_broker_move(struct fake_broker *broker, int32_t partition, int32_t node);
+
+/* The topic goes (its records are kept) or comes back. */
+void fake_broker_topic(struct fake_broker *broker, bool exists);
+
 /* Rules are looked at in order; the first that is not used up and has skipped enough decides. */
 void fake_broker_rule(struct fake_broker *broker, const struct fake_rule *rule);
 
-/* Stop listening and close all connections; start listening again at the same port. */
+/* All nodes stop listening and close all connections; listen again at the same ports. */
 void fake_broker_down(struct fake_broker *broker);
 void fake_broker_up(struct fake_broker *broker);
+
+/* The same for one node. */
+void fake_broker_node_down(struct fake_broker *broker, int32_t node);
+void fake_broker_node_up(struct fake_broker *broker, int32_t node);
 
 /* Largest batch that Produce takes; MESSAGE_TOO_LARGE above it. 0 = no limit. */
 void fake_broker_batch_max(struct fake_broker *broker, size_t size);
@@ -57,7 +78,7 @@ void fake_broker_append(struct fake_broker *broker,
 /* Drop everything below this offset. */
 void fake_broker_trim(struct fake_broker *broker, int32_t partition, int64_t start);
 
-/* Requests of an API that have come so far, and produce batches of the most crowded partition in flight at a time. */
+/* Requests of an API that have come so far. */
 int fake_broker_count(struct fake_broker *broker, int16_t api_key);
 
 #endif
