@@ -187,12 +187,16 @@ static int wait_more(struct leat_producer *p, int64_t *deadline)
     return lc_client_wait(p->client, &p->cond, &p->lock, *deadline) ? 0 : LEAT_ETIMEDOUT;
 }
 
+/* An error that the broker gave the topic before this call may be over: it is asked again, and only a fresh answer counts. */
 static int wait_topic(struct leat_producer *p, struct lc_send_topic *topic, int64_t *deadline)
 {
+    unsigned before = topic->answers;
+
     while (topic->partition_count == 0) {
+        bool lasting = topic->code < 0 && !leat_error_is_retriable(topic->code);
         int err;
 
-        if (topic->code < 0 && !leat_error_is_retriable(topic->code)) {
+        if (lasting && topic->answers != before) {
             return topic->code;
         }
         p->new_topics = true;
@@ -204,7 +208,7 @@ static int wait_topic(struct leat_producer *p, struct lc_send_topic *topic, int6
             return topic->code < 0 ? topic->code : err;
         }
         if (err == LEAT_EAGAIN) {
-            return err;
+            return lasting ? topic->code : err;
         }
     }
     return 0;

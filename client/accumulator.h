@@ -82,7 +82,7 @@ struct lc_send_topic {
     struct lc_send_partition **partitions;
     struct lc_sticky sticky;
     struct lc_topic *metadata; /* loop */
-    unsigned answers;          /* loop: metadata->answers last seen */
+    unsigned answers;          /* metadata->answers last seen */
 };
 
 TAILQ_HEAD(lc_active_list, lc_send_partition);

@@ -461,6 +461,7 @@ static bool take_topic(struct lc_metadata *metadata,
         return true;
     }
     topic->known = true;
+    topic->asked = false;
     topic->answers++;
     if (from->error_code != 0) {
         topic->code = LEAT_BROKER_ERROR(from->error_code);
@@ -468,6 +469,19 @@ static bool take_topic(struct lc_metadata *metadata,
     }
     topic->code = 0;
     return take_partitions(topic, from);
+}
+
+/* Has the answer left out a topic that the question named? */
+static bool has_unanswered(const struct lc_metadata *metadata)
+{
+    const struct lc_topic *topic;
+
+    TAILQ_FOREACH (topic, &metadata->topics, link) {
+        if (topic->asked) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void pause_asking(struct leat_client *client)
@@ -522,6 +536,7 @@ static void on_answer(struct leat_client *client, const struct lc_answer *answer
     for (int32_t i = 0; i < response.topics_count; i++) {
         complete = take_topic(metadata, &response.topics[i]) && complete;
     }
+    complete = complete && !has_unanswered(metadata);
     lt_arena_release(&arena);
     metadata->ready = true;
     metadata->expires = lt_clock_mono_ns(client->clock) +
@@ -548,13 +563,14 @@ static bool ask(struct leat_client *client, struct lc_broker *broker, bool creat
     struct lc_metadata *metadata = client->metadata;
     struct proto_metadata_request request;
     struct lt_arena arena;
-    const struct lc_topic *topic;
+    struct lc_topic *topic;
     int16_t version = lc_broker_version(broker, PROTO_API_METADATA, VERSION_NEWEST);
     int32_t count = 0;
     bool sent = false;
 
     TAILQ_FOREACH (topic, &metadata->topics, link) {
-        count += needs_creation(topic) == create;
+        topic->asked = needs_creation(topic) == create;
+        count += topic->asked;
     }
     if (create && count == 0) {
         return false;
@@ -566,7 +582,7 @@ static bool ask(struct leat_client *client, struct lc_broker *broker, bool creat
     if (request.topics != NULL) {
         request.topics_count = 0;
         TAILQ_FOREACH (topic, &metadata->topics, link) {
-            if (needs_creation(topic) == create) {
+            if (topic->asked) {
                 proto_metadata_request_topic_init(&request.topics[request.topics_count]);
                 request.topics[request.topics_count++].name = lt_slice_text(topic->name);
             }

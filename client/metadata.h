@@ -24,6 +24,7 @@ struct lc_topic {
     struct proto_uuid id;
     int code;        /* 0, or the broker's error for the whole topic */
     bool known;      /* an answer has come since it was asked for */
+    bool asked;      /* the question that is out names it, and no answer has yet */
     bool may_create; /* a producer wants it: the request may create it */
     int32_t partition_count;
     struct lc_topic_partition *partitions;

@@ -374,10 +374,11 @@ static void send_target(struct leat_producer *p, struct target *target)
 
 /* ---- outcomes ---- */
 
+/* An answer that makes no sense says nothing about the records: as good as none. */
 static bool
 can_retry(const struct leat_producer *p, const struct lc_batch *batch, int err, int64_t now)
 {
-    return !p->closed && leat_error_is_retriable(err) &&
+    return !p->closed && (leat_error_is_retriable(err) || err == LEAT_EPROTOCOL) &&
            batch->attempts <= lc_conf_number(p->conf, LC_CONF_RETRIES) &&
            batch->created + p->delivery_timeout_ns > now;
 }

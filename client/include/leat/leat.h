@@ -326,6 +326,11 @@ LEAT_API LEAT_CHECK int leat_producer_new(struct leat_client *client,
 
 /* The outcome of one leat_send; valid during the callback, must not be kept.
  *
+ * Errors that leat_error_is_retriable names, connections that break and answers that make no sense
+ * are retried with pauses of retry.backoff.ms, up to `retries` times and delivery.timeout.ms after
+ * leat_send; where the leader may have moved, the metadata is asked for first. What is told is the
+ * last such error, or at once one that no retry can help.
+ *
  *   _code     0, or the last error: the record was not stored; or, after LEAT_ETIMEDOUT,
  *             LEAT_EUNREACHABLE, LEAT_ECANCELED and LEAT_EUNAVAIL, perhaps it was
  *   _message  the broker's words for it, else the text of the code; "" on success

@@ -17,154 +17,18 @@
 #include "proto/api.h"
 #include "proto/record_batch.h"
 #include "tests/support/client/fake_broker.h"
+#include "tests/support/client/producer_fixture.h"
 #include "tests/support/test_main.h"
-
-#define RECORDS 2000
-
-static struct fake_broker *broker;
-static struct leat_conf *conf;
-static struct leat_client *client;
-static struct leat_producer *producer;
-
-static _Atomic int delivered; /* callbacks with code 0 */
-static _Atomic int failed;
-static _Atomic int last_code;
-static _Atomic long callback_thread;
-
-static void set(const char *key, const char *value)
-{
-    ck_assert_int_eq(leat_conf_set(conf, key, value, NULL), 0);
-}
-
-static void setup(void)
-{
-    broker = fake_broker_new(3);
-    conf = leat_conf_new();
-    set("bootstrap.servers", fake_broker_address(broker));
-    set("retry.backoff.ms", "10");
-    set("reconnect.backoff.ms", "10");
-    set("reconnect.backoff.max.ms", "50");
-    client = NULL;
-    producer = NULL;
-    delivered = 0;
-    failed = 0;
-    last_code = 0;
-}
-
-static void teardown(void)
-{
-    leat_producer_free(producer);
-    leat_client_unref(client);
-    leat_conf_free(conf);
-    fake_broker_free(broker);
-}
-
-static void start(void)
-{
-    ck_assert_int_eq(leat_client_new(conf, &client, NULL), 0);
-    ck_assert_int_eq(leat_producer_new(client, NULL, &producer, NULL), 0);
-}
-
-/* On the I/O thread, where check's assertions must not be used. */
-static void on_delivery(const struct leat_delivery *d, void *arg)
-{
-    (void)arg;
-    last_code = leat_delivery_code(d);
-    callback_thread = (long)gettid();
-    if (last_code == 0) {
-        delivered++;
-        LT_ASSERT(strcmp(leat_delivery_message(d), "") == 0);
-    } else {
-        failed++;
-        LT_ASSERT(strlen(leat_delivery_message(d)) > 0);
-    }
-}
-
-static int send_number(int number, int32_t partition)
-{
-    struct leat_record *rec = leat_record_new();
-    char text[16];
-    int err;
-
-    snprintf(text, sizeof(text), "%d", number);
-    ck_assert_int_eq(leat_record_set_topic(rec, "t", partition), 0);
-    ck_assert_int_eq(leat_record_set_value(rec, text, strlen(text)), 0);
-    err = leat_send(producer, rec, on_delivery, NULL);
-    leat_record_free(rec);
-    return err;
-}
-
-static void send_all(void)
-{
-    for (int i = 0; i < RECORDS; i++) {
-        ck_assert_int_eq(send_number(i, i % 3), 0);
-    }
-}
-
-/* Numbers that a partition has stored, in order; how many. */
-static int stored(int32_t partition, int *numbers, int max)
-{
-    struct lt_buf log = {0};
-    struct lt_buf scratch = {0};
-    struct lt_slice rest;
-    struct proto_batch_header header;
-    int count = 0;
-
-    (void)fake_broker_log(broker, partition, &log);
-    rest = lt_buf_slice(&log);
-    while (proto_batch_header_read(rest.data, rest.size, &header) == 0) {
-        size_t size = proto_batch_header_total(&header);
-        struct proto_record_iter iter;
-        struct proto_record rec;
-
-        ck_assert_int_eq(proto_batch_records_open(lt_slice(rest.data, size), 0, &scratch, &iter),
-                         0);
-        while (proto_record_next(&iter, &rec) == 1) {
-            char text[16] = {0};
-
-            ck_assert_int_lt(count, max);
-            memcpy(text, rec.value.data, rec.value.size);
-            numbers[count++] = (int)strtol(text, NULL, 10);
-        }
-        rest.data += size;
-        rest.size -= size;
-    }
-    lt_buf_release(&scratch);
-    lt_buf_release(&log);
-    return count;
-}
-
-/* Everything is there, in order; with `twice` a run may be stored again behind itself. */
-static void check_stored(bool twice)
-{
-    static int numbers[4 * RECORDS];
-
-    for (int32_t part = 0; part < 3; part++) {
-        int count = stored(part, numbers, 4 * RECORDS);
-        int next = part;
-
-        for (int i = 0; i < count; i++) {
-            if (numbers[i] == next) {
-                next += 3;
-            } else {
-                ck_assert_msg(twice && numbers[i] < next, "partition %d: %d came before %d", part,
-                              numbers[i], next);
-                next = numbers[i] + 3;
-            }
-        }
-        ck_assert_int_ge(next, RECORDS);
-    }
-}
 
 /* Without trouble every record is stored once, in the order of sending. */
 START_TEST(records_are_stored_in_order)
 {
-    start();
-    send_all();
-    ck_assert_int_eq(leat_producer_flush(producer, 20000), 0);
-    ck_assert_int_eq(delivered, RECORDS);
-    ck_assert_uint_eq(leat_producer_pending(producer), 0);
-    check_stored(false);
+    fix_start();
+    fix_send_all();
+    ck_assert_int_eq(leat_producer_flush(fix.producer, 20000), 0);
+    ck_assert_int_eq(fix.delivered, FIX_RECORDS);
+    ck_assert_uint_eq(leat_producer_pending(fix.producer), 0);
+    fix_check_stored(false);
 }
 END_TEST
 
@@ -189,35 +53,35 @@ static const struct {
 /* Whatever passes is ridden out: all records stored, in order, each callback once. */
 START_TEST(trouble_that_passes_loses_nothing)
 {
-    set("request.timeout.ms", "300");
-    set("batch.size", "500");
-    set("linger.ms", "0");
-    fake_broker_rule(broker, &troubles[_i].rule);
-    start();
-    send_all();
-    ck_assert_int_eq(leat_producer_flush(producer, 30000), 0);
-    ck_assert_int_eq(delivered, RECORDS);
-    ck_assert_int_eq(failed, 0);
-    check_stored(troubles[_i].twice);
+    fix_set("request.timeout.ms", "300");
+    fix_set("batch.size", "500");
+    fix_set("linger.ms", "0");
+    fake_broker_rule(fix.broker, &troubles[_i].rule);
+    fix_start();
+    fix_send_all();
+    ck_assert_int_eq(leat_producer_flush(fix.producer, 30000), 0);
+    ck_assert_int_eq(fix.delivered, FIX_RECORDS);
+    ck_assert_int_eq(fix.failed, 0);
+    fix_check_stored(troubles[_i].twice);
 }
 END_TEST
 
 /* A broker that goes away and comes back: what was accepted meanwhile arrives. */
 START_TEST(broker_may_go_and_come_back)
 {
-    start();
-    for (int i = 0; i < RECORDS; i++) {
-        if (i == RECORDS / 3) {
-            fake_broker_down(broker);
+    fix_start();
+    for (int i = 0; i < FIX_RECORDS; i++) {
+        if (i == FIX_RECORDS / 3) {
+            fake_broker_down(fix.broker);
         }
-        if (i == 2 * RECORDS / 3) {
-            fake_broker_up(broker);
+        if (i == 2 * FIX_RECORDS / 3) {
+            fake_broker_up(fix.broker);
         }
-        ck_assert_int_eq(send_number(i, i % 3), 0);
+        ck_assert_int_eq(fix_send_number(i, i % 3), 0);
     }
-    ck_assert_int_eq(leat_producer_flush(producer, 30000), 0);
-    ck_assert_int_eq(delivered, RECORDS);
-    check_stored(true);
+    ck_assert_int_eq(leat_producer_flush(fix.producer, 30000), 0);
+    ck_assert_int_eq(fix.delivered, FIX_RECORDS);
+    fix_check_stored(true);
 }
 END_TEST
 
@@ -227,14 +91,14 @@ START_TEST(lasting_error_is_told)
     const struct fake_rule rule = {PROTO_API_PRODUCE, 0, 1, FAKE_ERROR, 87};
     int numbers[4];
 
-    fake_broker_rule(broker, &rule);
-    start();
-    ck_assert_int_eq(send_number(0, 0), 0);
-    ck_assert_int_eq(leat_producer_flush(producer, 10000), 0);
-    ck_assert_int_eq(failed, 1);
-    ck_assert_int_eq(last_code, LEAT_BROKER_ERROR(87));
-    ck_assert_int_eq(stored(0, numbers, 4), 0);
-    ck_assert_int_eq(fake_broker_count(broker, PROTO_API_PRODUCE), 1);
+    fake_broker_rule(fix.broker, &rule);
+    fix_start();
+    ck_assert_int_eq(fix_send_number(0, 0), 0);
+    ck_assert_int_eq(leat_producer_flush(fix.producer, 10000), 0);
+    ck_assert_int_eq(fix.failed, 1);
+    ck_assert_int_eq(fix.last_code, LEAT_BROKER_ERROR(87));
+    ck_assert_int_eq(fix_stored(0, numbers, 4), 0);
+    ck_assert_int_eq(fake_broker_count(fix.broker, PROTO_API_PRODUCE), 1);
 }
 END_TEST
 
@@ -243,13 +107,13 @@ START_TEST(delivery_has_a_deadline)
 {
     const struct fake_rule rule = {PROTO_API_PRODUCE, 0, -1, FAKE_ERROR, 19};
 
-    set("delivery.timeout.ms", "300");
-    fake_broker_rule(broker, &rule);
-    start();
-    ck_assert_int_eq(send_number(0, 0), 0);
-    ck_assert_int_eq(leat_producer_flush(producer, 10000), 0);
-    ck_assert_int_eq(last_code, LEAT_BROKER_ERROR(19));
-    ck_assert_int_gt(fake_broker_count(broker, PROTO_API_PRODUCE), 1);
+    fix_set("delivery.timeout.ms", "300");
+    fake_broker_rule(fix.broker, &rule);
+    fix_start();
+    ck_assert_int_eq(fix_send_number(0, 0), 0);
+    ck_assert_int_eq(leat_producer_flush(fix.producer, 10000), 0);
+    ck_assert_int_eq(fix.last_code, LEAT_BROKER_ERROR(19));
+    ck_assert_int_gt(fake_broker_count(fix.broker, PROTO_API_PRODUCE), 1);
 }
 END_TEST
 
@@ -258,15 +122,15 @@ START_TEST(unreachable_broker_is_told)
 {
     struct leat_error *err = NULL;
 
-    fake_broker_down(broker);
-    set("max.block.ms", "100");
-    start();
-    ck_assert_int_eq(send_number(0, 0), LEAT_ETIMEDOUT);
-    ck_assert_int_eq(leat_client_connect(client, 5000, &err), LEAT_EUNREACHABLE);
-    ck_assert_ptr_nonnull(strstr(leat_error_message(err), fake_broker_address(broker)));
+    fake_broker_down(fix.broker);
+    fix_set("max.block.ms", "100");
+    fix_start();
+    ck_assert_int_eq(fix_send_number(0, 0), LEAT_ETIMEDOUT);
+    ck_assert_int_eq(leat_client_connect(fix.client, 5000, &err), LEAT_EUNREACHABLE);
+    ck_assert_ptr_nonnull(strstr(leat_error_message(err), fake_broker_address(fix.broker)));
     ck_assert_ptr_nonnull(strstr(leat_error_message(err), "Connection refused"));
     leat_error_free(err);
-    ck_assert_int_eq(delivered + failed, 0);
+    ck_assert_int_eq(fix.delivered + fix.failed, 0);
 }
 END_TEST
 
@@ -275,31 +139,31 @@ START_TEST(unknown_topic_is_told)
 {
     struct leat_record *rec = leat_record_new();
 
-    set("max.block.ms", "200");
-    start();
+    fix_set("max.block.ms", "200");
+    fix_start();
     ck_assert_int_eq(leat_record_set_topic(rec, "other", -1), 0);
-    ck_assert_int_eq(leat_send(producer, rec, on_delivery, NULL), LEAT_BROKER_ERROR(3));
-    ck_assert_int_eq(send_number(0, 3), LEAT_BROKER_ERROR(3));
+    ck_assert_int_eq(leat_send(fix.producer, rec, fix_on_delivery, NULL), LEAT_BROKER_ERROR(3));
+    ck_assert_int_eq(fix_send_number(0, 3), LEAT_BROKER_ERROR(3));
     leat_record_free(rec);
-    ck_assert_int_eq(delivered + failed, 0);
+    ck_assert_int_eq(fix.delivered + fix.failed, 0);
 }
 END_TEST
 
 /* A batch that the broker finds too large is cut until its parts fit; a record that is too large alone fails. */
 START_TEST(large_batches_are_split)
 {
-    set("linger.ms", "10s");
-    set("batch.size", "1MiB");
-    fake_broker_batch_max(broker, 2000);
-    start();
-    send_all();
-    ck_assert_int_eq(leat_producer_flush(producer, 20000), 0);
-    ck_assert_int_eq(delivered, RECORDS);
-    check_stored(false);
-    fake_broker_batch_max(broker, 65);
-    ck_assert_int_eq(send_number(0, 0), 0);
-    ck_assert_int_eq(leat_producer_flush(producer, 20000), 0);
-    ck_assert_int_eq(last_code, LEAT_BROKER_ERROR(10));
+    fix_set("linger.ms", "10s");
+    fix_set("batch.size", "1MiB");
+    fake_broker_batch_max(fix.broker, 2000);
+    fix_start();
+    fix_send_all();
+    ck_assert_int_eq(leat_producer_flush(fix.producer, 20000), 0);
+    ck_assert_int_eq(fix.delivered, FIX_RECORDS);
+    fix_check_stored(false);
+    fake_broker_batch_max(fix.broker, 65);
+    ck_assert_int_eq(fix_send_number(0, 0), 0);
+    ck_assert_int_eq(leat_producer_flush(fix.producer, 20000), 0);
+    ck_assert_int_eq(fix.last_code, LEAT_BROKER_ERROR(10));
 }
 END_TEST
 
@@ -309,12 +173,12 @@ START_TEST(large_record_is_refused)
     static char big[2 << 20];
     struct leat_record *rec = leat_record_new();
 
-    start();
+    fix_start();
     ck_assert_int_eq(leat_record_set_topic(rec, "t", 0), 0);
     ck_assert_int_eq(leat_record_set_value(rec, big, sizeof(big)), 0);
-    ck_assert_int_eq(leat_send(producer, rec, on_delivery, NULL), LEAT_E2BIG);
+    ck_assert_int_eq(leat_send(fix.producer, rec, fix_on_delivery, NULL), LEAT_E2BIG);
     ck_assert_int_eq(leat_record_set_value(rec, big, 100000), 0);
-    ck_assert_int_eq(leat_send_sync(producer, rec, 5000, NULL), 0);
+    ck_assert_int_eq(leat_send_sync(fix.producer, rec, 5000, NULL), 0);
     leat_record_free(rec);
 }
 END_TEST
@@ -324,22 +188,22 @@ static const char *const codecs[] = {"none", "gzip", "lz4", "zstd"};
 /* Each codec is written so that the broker's side reads it. */
 START_TEST(codecs_are_written)
 {
-    set("compression.type", codecs[_i]);
-    start();
-    send_all();
-    ck_assert_int_eq(leat_producer_flush(producer, 20000), 0);
-    check_stored(false);
+    fix_set("compression.type", codecs[_i]);
+    fix_start();
+    fix_send_all();
+    ck_assert_int_eq(leat_producer_flush(fix.producer, 20000), 0);
+    fix_check_stored(false);
 }
 END_TEST
 
 /* acks=0: delivered when sent, without an offset. */
 START_TEST(no_acks_needs_no_answer)
 {
-    set("acks", "0");
-    start();
-    send_all();
-    ck_assert_int_eq(leat_producer_flush(producer, 20000), 0);
-    ck_assert_int_eq(delivered, RECORDS);
+    fix_set("acks", "0");
+    fix_start();
+    fix_send_all();
+    ck_assert_int_eq(leat_producer_flush(fix.producer, 20000), 0);
+    ck_assert_int_eq(fix.delivered, FIX_RECORDS);
 }
 END_TEST
 
@@ -349,12 +213,12 @@ START_TEST(sync_tells_partition_and_offset)
     struct leat_record *rec = leat_record_new();
     int32_t partition = -1;
 
-    set("linger.ms", "10s"); /* it does not wait for that */
-    start();
+    fix_set("linger.ms", "10s"); /* it does not wait for that */
+    fix_start();
     ck_assert_int_eq(leat_record_set_topic(rec, "t", -1), 0);
     ck_assert_int_eq(leat_record_set_key(rec, "key", 3), 0);
     for (int i = 0; i < 3; i++) {
-        ck_assert_int_eq(leat_send_sync(producer, rec, 5000, NULL), 0);
+        ck_assert_int_eq(leat_send_sync(fix.producer, rec, 5000, NULL), 0);
         (void)leat_record_topic(rec, &partition);
         ck_assert_int_eq(partition, 1); /* murmur2 of "key" */
         ck_assert_int_eq(leat_record_offset(rec), i);
@@ -370,13 +234,13 @@ START_TEST(sync_has_a_timeout)
     struct leat_record *rec = leat_record_new();
     struct leat_error *err = NULL;
 
-    set("request.timeout.ms", "300");
-    fake_broker_rule(broker, &rule);
-    start();
+    fix_set("request.timeout.ms", "300");
+    fake_broker_rule(fix.broker, &rule);
+    fix_start();
     ck_assert_int_eq(leat_record_set_topic(rec, "t", 0), 0);
-    ck_assert_int_eq(leat_send_sync(producer, rec, 100, &err), LEAT_ETIMEDOUT);
+    ck_assert_int_eq(leat_send_sync(fix.producer, rec, 100, &err), LEAT_ETIMEDOUT);
     ck_assert_ptr_nonnull(strstr(leat_error_message(err), "t: "));
-    ck_assert_int_eq(leat_producer_flush(producer, 10000), 0);
+    ck_assert_int_eq(leat_producer_flush(fix.producer, 10000), 0);
     leat_error_free(err);
     leat_record_free(rec);
 }
@@ -389,11 +253,11 @@ START_TEST(memory_is_bounded)
     int sent = 0;
     int err;
 
-    set("buffer.memory", "64KiB");
-    set("max.block.ms", "50");
-    fake_broker_rule(broker, &rule);
-    start();
-    while ((err = send_number(sent, 0)) == 0) {
+    fix_set("buffer.memory", "64KiB");
+    fix_set("max.block.ms", "50");
+    fake_broker_rule(fix.broker, &rule);
+    fix_start();
+    while ((err = fix_send_number(sent, 0)) == 0) {
         sent++;
         ck_assert_int_lt(sent, 100000);
     }
@@ -405,20 +269,20 @@ END_TEST
 /* Freed with records unsent: each callback comes once, with LEAT_ECANCELED, and nothing hangs. */
 START_TEST(free_cancels_what_is_unsent)
 {
-    set("linger.ms", "60s");
-    start();
+    fix_set("linger.ms", "60s");
+    fix_start();
     for (int i = 0; i < 10; i++) {
-        ck_assert_int_eq(send_number(i, 0), 0);
+        ck_assert_int_eq(fix_send_number(i, 0), 0);
     }
-    leat_producer_free(producer);
-    leat_client_unref(client);
-    producer = NULL;
-    client = NULL;
-    while (delivered + failed < 10) {
+    leat_producer_free(fix.producer);
+    leat_client_unref(fix.client);
+    fix.producer = NULL;
+    fix.client = NULL;
+    while (fix.delivered + fix.failed < 10) {
         (void)poll(NULL, 0, 1);
     }
-    ck_assert_int_eq(failed, 10);
-    ck_assert_int_eq(last_code, LEAT_ECANCELED);
+    ck_assert_int_eq(fix.failed, 10);
+    ck_assert_int_eq(fix.last_code, LEAT_ECANCELED);
 }
 END_TEST
 
@@ -428,12 +292,12 @@ static void free_inside(const struct leat_delivery *d, void *arg)
 
     (void)arg;
     LT_ASSERT(leat_delivery_code(d) == 0);
-    LT_ASSERT(leat_producer_flush(producer, 1000) == LEAT_EAGAIN);
-    LT_ASSERT(leat_client_connect(client, 1000, &err) == LEAT_EAGAIN);
+    LT_ASSERT(leat_producer_flush(fix.producer, 1000) == LEAT_EAGAIN);
+    LT_ASSERT(leat_client_connect(fix.client, 1000, &err) == LEAT_EAGAIN);
     leat_error_free(err);
-    leat_producer_free(producer);
-    leat_client_unref(client);
-    delivered++;
+    leat_producer_free(fix.producer);
+    leat_client_unref(fix.client);
+    fix.delivered++;
 }
 
 /* Freeing producer and client inside a callback is allowed; calls that wait are refused there. */
@@ -441,14 +305,14 @@ START_TEST(free_inside_a_callback)
 {
     struct leat_record *rec = leat_record_new();
 
-    start();
+    fix_start();
     ck_assert_int_eq(leat_record_set_topic(rec, "t", 0), 0);
-    ck_assert_int_eq(leat_send(producer, rec, free_inside, NULL), 0);
-    while (delivered == 0) {
+    ck_assert_int_eq(leat_send(fix.producer, rec, free_inside, NULL), 0);
+    while (fix.delivered == 0) {
         (void)poll(NULL, 0, 1);
     }
-    producer = NULL;
-    client = NULL;
+    fix.producer = NULL;
+    fix.client = NULL;
     leat_record_free(rec);
 }
 END_TEST
@@ -457,8 +321,8 @@ static void send_again(const struct leat_delivery *d, void *arg)
 {
     (void)arg;
     LT_ASSERT(leat_delivery_code(d) == 0);
-    if (++delivered < 50) {
-        LT_ASSERT(leat_send(producer, leat_delivery_record(d), send_again, NULL) == 0);
+    if (++fix.delivered < 50) {
+        LT_ASSERT(leat_send(fix.producer, leat_delivery_record(d), send_again, NULL) == 0);
     }
 }
 
@@ -467,12 +331,12 @@ START_TEST(callback_may_send)
 {
     struct leat_record *rec = leat_record_new();
 
-    set("linger.ms", "0");
-    start();
+    fix_set("linger.ms", "0");
+    fix_start();
     ck_assert_int_eq(leat_record_set_topic(rec, "t", 0), 0);
     ck_assert_int_eq(leat_record_add_header(rec, "h", "v", 1), 0);
-    ck_assert_int_eq(leat_send(producer, rec, send_again, NULL), 0);
-    while (delivered < 50) {
+    ck_assert_int_eq(leat_send(fix.producer, rec, send_again, NULL), 0);
+    while (fix.delivered < 50) {
         (void)poll(NULL, 0, 1);
     }
     leat_record_free(rec);
@@ -485,22 +349,22 @@ START_TEST(dispatch_runs_callbacks_where_it_is_called)
     struct pollfd wait = {.events = POLLIN};
     int ran = 0;
 
-    set("leat.dispatch", "true");
-    start();
-    ck_assert_int_eq(send_number(1, 0), 0);
-    wait.fd = leat_client_event_fd(client);
+    fix_set("leat.dispatch", "true");
+    fix_start();
+    ck_assert_int_eq(fix_send_number(1, 0), 0);
+    wait.fd = leat_client_event_fd(fix.client);
     ck_assert_int_ge(wait.fd, 0);
     ck_assert_int_eq(poll(&wait, 1, 10000), 1);
-    ck_assert_int_eq(delivered, 0);
+    ck_assert_int_eq(fix.delivered, 0);
     while (ran == 0) {
-        ran = leat_client_dispatch(client, 1000);
+        ran = leat_client_dispatch(fix.client, 1000);
         ck_assert_int_ge(ran, 0);
     }
-    ck_assert_int_eq(delivered, 1);
-    ck_assert_int_eq(callback_thread, (long)gettid());
-    ck_assert_int_eq(send_number(2, 0), 0);
-    ck_assert_int_eq(leat_producer_flush(producer, 10000), 0); /* runs them itself */
-    ck_assert_int_eq(delivered, 2);
+    ck_assert_int_eq(fix.delivered, 1);
+    ck_assert_int_eq(fix.callback_thread, (long)gettid());
+    ck_assert_int_eq(fix_send_number(2, 0), 0);
+    ck_assert_int_eq(leat_producer_flush(fix.producer, 10000), 0); /* runs them itself */
+    ck_assert_int_eq(fix.delivered, 2);
 }
 END_TEST
 
@@ -532,35 +396,35 @@ START_TEST(client_on_a_base_has_no_thread)
 {
     struct event_base *base = event_base_new();
 
-    start();
-    ck_assert_int_eq(leat_client_connect(client, 5000, NULL), 0);
+    fix_start();
+    ck_assert_int_eq(leat_client_connect(fix.client, 5000, NULL), 0);
     ck_assert_int_eq(threads(), 1);
-    leat_producer_free(producer);
-    leat_client_unref(client);
+    leat_producer_free(fix.producer);
+    leat_client_unref(fix.client);
     while (threads() > 0) {
         (void)poll(NULL, 0, 1);
     }
-    ck_assert_int_eq(leat_client_new_on_base(conf, base, &client, NULL), 0);
-    ck_assert_int_eq(leat_producer_new(client, NULL, &producer, NULL), 0);
-    ck_assert_int_eq(send_number(0, 0), LEAT_EAGAIN); /* the topic is not known yet */
-    ck_assert_int_eq(leat_client_connect(client, 5000, NULL), 0);
-    while (send_number(0, 0) == LEAT_EAGAIN) {
-        ck_assert_int_ge(leat_client_dispatch(client, 100), 0);
+    ck_assert_int_eq(leat_client_new_on_base(fix.conf, base, &fix.client, NULL), 0);
+    ck_assert_int_eq(leat_producer_new(fix.client, NULL, &fix.producer, NULL), 0);
+    ck_assert_int_eq(fix_send_number(0, 0), LEAT_EAGAIN); /* the topic is not known yet */
+    ck_assert_int_eq(leat_client_connect(fix.client, 5000, NULL), 0);
+    while (fix_send_number(0, 0) == LEAT_EAGAIN) {
+        ck_assert_int_ge(leat_client_dispatch(fix.client, 100), 0);
     }
-    while (delivered == 0) {
-        ck_assert_int_ge(leat_client_dispatch(client, 100), 0);
+    while (fix.delivered == 0) {
+        ck_assert_int_ge(leat_client_dispatch(fix.client, 100), 0);
     }
-    ck_assert_int_eq(callback_thread, (long)gettid());
-    ck_assert_int_eq(send_number(1, 0), 0);
-    ck_assert_int_eq(leat_producer_flush(producer, 5000), 0);
-    ck_assert_int_eq(delivered, 2);
+    ck_assert_int_eq(fix.callback_thread, (long)gettid());
+    ck_assert_int_eq(fix_send_number(1, 0), 0);
+    ck_assert_int_eq(leat_producer_flush(fix.producer, 5000), 0);
+    ck_assert_int_eq(fix.delivered, 2);
     ck_assert_int_eq(threads(), 0);
-    leat_producer_free(producer);
-    leat_client_unref(client);
+    leat_producer_free(fix.producer);
+    leat_client_unref(fix.client);
     ck_assert_int_eq(event_base_get_num_events(base, EVENT_BASE_COUNT_ADDED), 0);
     event_base_free(base);
-    producer = NULL;
-    client = NULL;
+    fix.producer = NULL;
+    fix.client = NULL;
 }
 END_TEST
 
@@ -571,24 +435,24 @@ START_TEST(fork_is_noticed)
     pid_t child;
     int status;
 
-    start();
-    ck_assert_int_eq(leat_client_connect(client, 5000, NULL), 0);
+    fix_start();
+    ck_assert_int_eq(leat_client_connect(fix.client, 5000, NULL), 0);
     ck_assert_int_eq(leat_record_set_topic(rec, "t", 0), 0);
     child = fork();
     if (child == 0) { /* no assertions of check in here: it shares its file with the parent */
-        bool right = leat_send(producer, rec, NULL, NULL) == LEAT_EFORKED &&
-                     leat_client_connect(client, 100, NULL) == LEAT_EFORKED &&
-                     leat_producer_flush(producer, 100) == LEAT_EFORKED;
+        bool right = leat_send(fix.producer, rec, NULL, NULL) == LEAT_EFORKED &&
+                     leat_client_connect(fix.client, 100, NULL) == LEAT_EFORKED &&
+                     leat_producer_flush(fix.producer, 100) == LEAT_EFORKED;
 
-        leat_producer_free(producer);
-        leat_client_unref(client);
+        leat_producer_free(fix.producer);
+        leat_client_unref(fix.client);
         _exit(right ? 0 : 1);
     }
     ck_assert_int_ge(child, 0);
     ck_assert_int_eq(waitpid(child, &status, 0), child);
     ck_assert_int_eq(status, 0);
-    ck_assert_int_eq(leat_send(producer, rec, NULL, NULL), 0);
-    ck_assert_int_eq(leat_producer_flush(producer, 10000), 0);
+    ck_assert_int_eq(leat_send(fix.producer, rec, NULL, NULL), 0);
+    ck_assert_int_eq(leat_producer_flush(fix.producer, 10000), 0);
     leat_record_free(rec);
 }
 END_TEST
@@ -599,7 +463,7 @@ int main(void)
     TCase *tc = tcase_create("sending");
     TCase *life = tcase_create("life");
 
-    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_checked_fixture(tc, fix_setup, fix_teardown);
     tcase_add_test(tc, records_are_stored_in_order);
     tcase_add_loop_test(tc, trouble_that_passes_loses_nothing, 0,
                         (int)(sizeof(troubles) / sizeof(troubles[0])));
@@ -616,7 +480,7 @@ int main(void)
     tcase_add_test(tc, sync_has_a_timeout);
     tcase_add_test(tc, memory_is_bounded);
     suite_add_tcase(suite, tc);
-    tcase_add_checked_fixture(life, setup, teardown);
+    tcase_add_checked_fixture(life, fix_setup, fix_teardown);
     tcase_add_test(life, free_cancels_what_is_unsent);
     tcase_add_test(life, free_inside_a_callback);
     tcase_add_test(life, callback_may_send);
