@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "client/broker_conn_impl.h"
+#include "client/metadata.h"
 #include "proto/frame.h"
 #include "proto/varint.h"
 
@@ -263,6 +264,7 @@ static void remember_failure(struct lc_broker *broker, int err, const char *mess
 void lc_broker_close(struct lc_broker *broker, int err, const char *message)
 {
     bool was_open = broker->state != LC_BROKER_IDLE;
+    bool was_up = broker->state == LC_BROKER_UP;
 
     lc_broker_stop_setup(broker);
     if (broker->read_event != NULL) {
@@ -283,6 +285,9 @@ void lc_broker_close(struct lc_broker *broker, int err, const char *message)
     broker->state = LC_BROKER_IDLE;
     if (was_open && err != LEAT_ECANCELED) {
         remember_failure(broker, err, message);
+        if (!was_up && broker->id >= 0) {
+            lc_metadata_refresh(broker->client); /* others may lead what it led */
+        }
     }
     finish_all(broker, err, message);
     lc_client_again(broker->client);

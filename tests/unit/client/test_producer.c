@@ -278,9 +278,7 @@ START_TEST(free_cancels_what_is_unsent)
     leat_client_unref(fix.client);
     fix.producer = NULL;
     fix.client = NULL;
-    while (fix.delivered + fix.failed < 10) {
-        (void)poll(NULL, 0, 1);
-    }
+    fix_await(10);
     ck_assert_int_eq(fix.failed, 10);
     ck_assert_int_eq(fix.last_code, LEAT_ECANCELED);
 }
