@@ -154,7 +154,7 @@ static bool is_skipped(const struct leat_consumer *c, struct lc_chunk *chunk)
         if (c->committed) {
             take_marker(chunk);
         }
-        return true;
+        return !c->control_records;
     }
     return c->committed && proto_batch_header_is(header, PROTO_BATCH_TRANSACTIONAL) &&
            is_bad(chunk, header->producer_id);

@@ -90,6 +90,8 @@ enum lc_conf_type {
        "Most records that one leat_consumer_poll returns") \
     XX(CHECK_CRCS, "check.crcs", LC_BOOL, "true", 0, 0, NULL, \
        "Verify the checksum of every batch that is read") \
+    XX(CONTROL_RECORDS, "leat.control.records", LC_BOOL, "false", 0, 0, NULL, \
+       "Hand out the markers that end transactions as records too") \
     XX(QUEUED_KBYTES, "queued.max.messages.kbytes", LC_INT, "65536", 1, 1 << 21, NULL, \
        "KiB fetched ahead of leat_consumer_poll; above it fetching pauses")
 

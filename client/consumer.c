@@ -36,6 +36,7 @@ static struct leat_consumer *make_consumer(struct leat_client *client, const str
     c->queue_size_max = (size_t)lc_conf_number(c->conf, LC_CONF_QUEUED_KBYTES) * 1024;
     c->poll_max = (size_t)lc_conf_number(c->conf, LC_CONF_MAX_POLL_RECORDS);
     c->check_crcs = lc_conf_number(c->conf, LC_CONF_CHECK_CRCS) != 0;
+    c->control_records = lc_conf_number(c->conf, LC_CONF_CONTROL_RECORDS) != 0;
     c->committed = lc_conf_number(c->conf, LC_CONF_ISOLATION) != 0;
     (void)pthread_mutex_init(&c->lock, NULL);
     STAILQ_INIT(&c->queue);

@@ -102,7 +102,8 @@ struct leat_consumer {
     size_t queue_size_max; /* bytes */
     size_t poll_max;
     bool check_crcs;
-    bool committed; /* isolation.level=read_committed */
+    bool control_records; /* hand out markers of transactions */
+    bool committed;       /* isolation.level=read_committed */
 
     pthread_mutex_t lock;
     struct lc_part **parts;

@@ -290,6 +290,19 @@ const void *leat_record_header(const struct leat_record *rec, const char *name, 
     return get_bytes(LT_SLICE_NULL, ret_size);
 }
 
+/* The type of a marker: the second of the two 16-bit numbers that are its key. */
+static int64_t control_type(const struct leat_record *rec)
+{
+    const struct proto_record raw = {.key = rec->key, .value = rec->value};
+    int type;
+    int32_t epoch;
+
+    return proto_batch_header_is(&rec->info->header, PROTO_BATCH_CONTROL) &&
+                   proto_control_read(&raw, &type, &epoch) == 0
+               ? type
+               : -1;
+}
+
 int64_t leat_record_info(const struct leat_record *rec, enum leat_record_info what)
 {
     const struct lc_batch_info *info = rec == NULL ? NULL : rec->info;
@@ -315,6 +328,8 @@ int64_t leat_record_info(const struct leat_record *rec, enum leat_record_info wh
         return proto_batch_header_is(&info->header, PROTO_BATCH_LOG_APPEND_TIME);
     case LEAT_RECORD_TRANSACTIONAL:
         return proto_batch_header_is(&info->header, PROTO_BATCH_TRANSACTIONAL);
+    case LEAT_RECORD_CONTROL:
+        return control_type(rec);
     case LEAT_RECORD_LOG_START:
         return info->log_start;
     case LEAT_RECORD_LAST_STABLE:

@@ -306,6 +306,7 @@ enum leat_record_info {
     LEAT_RECORD_LOG_START = 7,      /* of the partition, as of the fetch that brought the record */
     LEAT_RECORD_LAST_STABLE = 8,    /* likewise */
     LEAT_RECORD_HIGH_WATERMARK = 9, /* likewise */
+    LEAT_RECORD_CONTROL = 10, /* with leat.control.records: a marker, 0 abort, 1 commit; -1 else */
 };
 LEAT_API int64_t leat_record_info(const struct leat_record *rec, enum leat_record_info what);
 
