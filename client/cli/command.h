@@ -32,6 +32,7 @@ struct cli_command {
     XX(cli_produce)              \
     XX(cli_consume)              \
     XX(cli_cat)                  \
+    XX(cli_tail)                 \
     XX(cli_topic_list)           \
     XX(cli_topic_create)         \
     XX(cli_topic_describe)       \

@@ -2,12 +2,10 @@
 #include "client/cli/encode.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <limits.h>
 #include <openssl/evp.h>
 #include <string.h>
 
-#include "base/alloc.h"
 #include "leat/err.h"
 
 int cli_encode_hex(struct lt_slice bytes, struct lt_buf *out)
@@ -52,22 +50,131 @@ int cli_decode_base64(const char *text, struct lt_buf *out)
     return 0;
 }
 
+int cli_encode_decimal(int64_t number, struct lt_buf *out)
+{
+    char digits[24];
+    char *at = digits + sizeof(digits);
+    uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+    do {
+        *--at = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest != 0);
+    if (number < 0) {
+        *--at = '-';
+    }
+    return lt_buf_append(out, at, (size_t)(digits + sizeof(digits) - at));
+}
+
+static int hex_digit(uint8_t c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+int cli_decode_hex(struct lt_slice text, struct lt_buf *out)
+{
+    int err = lt_buf_reserve(out, text.size / 2 + 1);
+    for (size_t i = 0; err == 0 && i < text.size; i += 2) {
+        int high = hex_digit(text.data[i]);
+        int low = i + 1 < text.size ? hex_digit(text.data[i + 1]) : -1;
+        if (high < 0 || low < 0) {
+            return LEAT_EINVAL;
+        }
+        out->data[out->size++] = (uint8_t)(high << 4 | low);
+    }
+    return err;
+}
+
+/* Bytes of the character at `at`: 1 to 4, or 0 where it is no UTF-8 (too long, a surrogate, beyond U+10FFFF). */
+static size_t utf8_size(const uint8_t *at, size_t left)
+{
+    uint8_t c = at[0];
+    if (c < 0x80) {
+        return 1;
+    }
+    size_t size = c >= 0xc2 && c < 0xe0   ? 2
+                  : c >= 0xe0 && c < 0xf0 ? 3
+                  : c >= 0xf0 && c < 0xf5 ? 4
+                                          : 0;
+    if (size == 0 || size > left) {
+        return 0;
+    }
+    for (size_t i = 1; i < size; i++) {
+        if ((at[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+    bool bad = (c == 0xe0 && at[1] < 0xa0) || (c == 0xed && at[1] >= 0xa0) ||
+               (c == 0xf0 && at[1] < 0x90) || (c == 0xf4 && at[1] >= 0x90);
+    return bad ? 0 : size;
+}
+
+bool cli_utf8_check(struct lt_slice bytes)
+{
+    size_t at = 0;
+    while (at < bytes.size) {
+        uint64_t eight;
+        if (bytes.size - at >= sizeof(eight)) {
+            memcpy(&eight, bytes.data + at, sizeof(eight));
+            if ((eight & UINT64_C(0x8080808080808080)) == 0) {
+                at += sizeof(eight);
+                continue;
+            }
+        }
+        size_t size = utf8_size(bytes.data + at, bytes.size - at);
+        if (size == 0) {
+            return false;
+        }
+        at += size;
+    }
+    return true;
+}
+
+/* One character that cannot stand in a JSON string as it is. */
+static int escape(uint8_t c, struct lt_buf *out)
+{
+    static const char letters[] = "\"\"\\\\\bb\ff\nn\rr\tt";
+    for (const char *pair = letters; *pair != '\0'; pair += 2) {
+        if ((uint8_t)*pair == c) {
+            const char text[] = {'\\', pair[1]};
+            return lt_buf_append(out, text, sizeof(text));
+        }
+    }
+    return lt_buf_printf(out, "\\u%04x", c);
+}
+
+int cli_encode_json_text(struct lt_slice text, struct lt_buf *out)
+{
+    size_t from = 0;
+    int err = lt_buf_reserve(out, text.size + 2);
+    err = err == 0 ? lt_buf_append(out, "\"", 1) : err;
+    for (size_t i = 0; err == 0 && i < text.size; i++) {
+        uint8_t c = text.data[i];
+        if (c >= 0x20 && c != '"' && c != '\\') {
+            continue;
+        }
+        err = lt_buf_append(out, text.data + from, i - from);
+        err = err == 0 ? escape(c, out) : err;
+        from = i + 1;
+    }
+    err =
+        err == 0 && from < text.size ? lt_buf_append(out, text.data + from, text.size - from) : err;
+    return err == 0 ? lt_buf_append(out, "\"", 1) : err;
+}
+
 int cli_encode_json(struct lt_slice bytes, struct lt_buf *out)
 {
     if (bytes.data == NULL) {
         return lt_buf_append_text(out, "null");
     }
-    json_t *text = json_stringn((const char *)bytes.data, bytes.size);
-    if (text == NULL) {
-        int err = lt_buf_append_text(out, "\"");
-        err = err == 0 ? cli_encode_base64(bytes, out) : err;
-        return err == 0 ? lt_buf_append_text(out, "\"") : err;
+    if (cli_utf8_check(bytes)) {
+        return cli_encode_json_text(bytes, out);
     }
-    char *dump = json_dumps(text, JSON_ENCODE_ANY);
-    int err = dump == NULL ? LEAT_ENOMEM : lt_buf_append_text(out, dump);
-    lt_free(dump); /* main gives jansson our allocator */
-    json_decref(text);
-    return err;
+    int err = lt_buf_append(out, "\"", 1);
+    err = err == 0 ? cli_encode_base64(bytes, out) : err;
+    return err == 0 ? lt_buf_append(out, "\"", 1) : err;
 }
 
 bool cli_unpack_check(const char *pattern)

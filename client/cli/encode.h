@@ -14,6 +14,13 @@ int cli_encode_base64(struct lt_slice bytes, struct lt_buf *out);
 int cli_encode_json(struct lt_slice bytes,
                     struct lt_buf *out); /* a JSON string; what is not UTF-8: a base64 string */
 
+int cli_encode_json_text(struct lt_slice text, struct lt_buf *out); /* known to be UTF-8 */
+bool cli_utf8_check(struct lt_slice bytes);
+int cli_encode_decimal(int64_t number, struct lt_buf *out);
+
+/* The inverse of cli_encode_hex; either case. LEAT_EINVAL: no pairs of hex digits. */
+int cli_decode_hex(struct lt_slice text, struct lt_buf *out);
+
 /* LEAT_EINVAL: not base64 (padding is required). */
 int cli_decode_base64(const char *text, struct lt_buf *out);
 

@@ -9,6 +9,9 @@
 #include "base/units.h"
 
 #define TEXT_MAX 128
+#define DAY_MS INT64_C(86400000)
+#define TIME_MIN_MS INT64_C(-62135596800000) /* 0001-01-01 */
+#define TIME_MAX_MS INT64_C(253402300799999) /* the end of 9999 */
 
 struct context {
     const char *whole; /* the expression, for messages */
@@ -68,18 +71,51 @@ int cli_point_parse(
                                     : parse_point(&c, text, NULL, ret, reterr);
 }
 
+/* Days since 1970 as a date; Howard Hinnant's civil_from_days. strftime costs more than all the rest of a printed record. */
+static void civil_date(int64_t days, int *ret_year, int *ret_month, int *ret_day)
+{
+    days += 719468; /* 0000-03-01: a year that begins in March has its leap day at its end */
+    int64_t era = (days >= 0 ? days : days - 146096) / 146097;
+    int64_t day_of_era = days - era * 146097;
+    int64_t year =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    int64_t day_of_year = day_of_era - (365 * year + year / 4 - year / 100);
+    int64_t month = (5 * day_of_year + 2) / 153;
+    *ret_day = (int)(day_of_year - (153 * month + 2) / 5 + 1);
+    *ret_month = (int)(month < 10 ? month + 3 : month - 9);
+    *ret_year = (int)(year + era * 400 + (*ret_month <= 2 ? 1 : 0));
+}
+
+static void two_digits(char *at, int number)
+{
+    at[0] = (char)('0' + number / 10 % 10);
+    at[1] = (char)('0' + number % 10);
+}
+
 const char *cli_time_format(int64_t timestamp_ms, char *buf, size_t size)
 {
-    int64_t seconds = timestamp_ms / 1000 - (timestamp_ms % 1000 < 0 ? 1 : 0);
-    time_t t = (time_t)seconds;
-    struct tm tm;
-    char date[32];
-    if (gmtime_r(&t, &tm) == NULL || strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm) == 0) {
+    static const char shape[] = "0000-00-00T00:00:00.000Z";
+    if (timestamp_ms < TIME_MIN_MS || timestamp_ms > TIME_MAX_MS || size < sizeof(shape)) {
         (void)snprintf(buf, size, "%lld",
-                       (long long)timestamp_ms); /* beyond what the calendar can say */
+                       (long long)timestamp_ms); /* four digits of a year cannot say it */
         return buf;
     }
-    (void)snprintf(buf, size, "%s.%03dZ", date, (int)(timestamp_ms - seconds * 1000));
+    int64_t days = timestamp_ms / DAY_MS - (timestamp_ms % DAY_MS < 0 ? 1 : 0);
+    int ms = (int)(timestamp_ms - days * DAY_MS);
+    int year;
+    int month;
+    int day;
+    civil_date(days, &year, &month, &day);
+    memcpy(buf, shape, sizeof(shape));
+    two_digits(buf, year / 100);
+    two_digits(buf + 2, year);
+    two_digits(buf + 5, month);
+    two_digits(buf + 8, day);
+    two_digits(buf + 11, ms / 3600000);
+    two_digits(buf + 14, ms / 60000 % 60);
+    two_digits(buf + 17, ms / 1000 % 60);
+    two_digits(buf + 20, ms / 10 % 100);
+    buf[22] = (char)('0' + ms % 10);
     return buf;
 }
 
@@ -147,6 +183,13 @@ static int parse_point(const struct context *c,
             return 0;
         }
     }
+    if (strcmp(text, "committed") == 0 || strcmp(text, "stored") == 0) {
+        return lt_error_set(
+            reterr, LEAT_EINVAL,
+            "offset '%s': '%s' is the place of a consumer group, and groups are not built "
+            "yet; see 'leat help offsets'",
+            c->whole, text);
+    }
     struct cli_point point = {CLI_POINT_OFFSET, 0};
     int err;
     switch (text[0]) {
@@ -161,6 +204,10 @@ static int parse_point(const struct context *c,
     case '-':
         point.kind = CLI_POINT_END;
         err = parse_digits(text + 1, &point.value);
+        if (err != 0 && first != NULL && first->kind == CLI_POINT_TIME) {
+            point.kind = CLI_POINT_TIME; /* "@-2h:-1h" */
+            err = parse_time(c, text, first, &point.value, reterr);
+        }
         break;
     default:
         /* "@a:1h": the second time without its '@', counted from the first. */

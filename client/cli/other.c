@@ -17,18 +17,27 @@ static const char help_format[] =
     "  %d timestamp in ms; %d{iso}; %d{strftime[%F %T]}\n"
     "  %h{%k=%v }    once for each header, %k and %v are its name and value      %H header count\n"
     "  %x producer id   %y producer epoch   %i running number\n"
-    "  %a{compression} %a{timestamp-type} %a{transactional}\n"
+    "  %a{compression} %a{timestamp-type} %a{transactional} %a{control}\n"
     "  %[ log start   %| last stable offset   %] high watermark\n"
     "  %s %S as %v %V and %R as %V{big32}, as in kcat; %T is the topic's length here, the "
     "timestamp in kcat\n"
-    "Texts take {hex} {base64} {json} {unpack[>I$]}, numbers {big16} {big32} {big64} {little16} "
-    "{little32} {little64}.\n"
+    "Texts take {hex} {base64} {json} {unpack[>I$]}, numbers {ascii} {byte} {big16} {big32} "
+    "{big64}\n{little16} {little32} {little64} {hex4} {hex8} {hex16} {hex32} {hex64}.\n"
     "Escapes: \\t \\n \\r \\\\ \\xNN %% %{ %}\n\n"
-    "Example: -f '%d{iso} %t/%p@%o %k %v\\n'\n";
+    "leat produce -f FORMAT reads records by the same verbs. A text ends where the format's next "
+    "characters\n"
+    "stand, or at its length where %K, %V or %T came before it (-1 = null, %K{3} = always 3); %h{ "
+    "} "
+    "needs %H\n"
+    "before it. Without '\\n' at its end the format takes lines as part of the value.\n\n"
+    "Examples: leat cat orders -f '%d{iso} %t/%p@%o %k %v\\n'\n"
+    "          leat produce orders -f '%k\\t%v\\n'\n"
+    "          leat cat a -f '%K{big32}%k%V{big32}%v' | leat produce b -f "
+    "'%K{big32}%k%V{big32}%v'\n";
 
 static const char help_offsets[] =
     "-o OFFSETS says where reading begins, and after a ':' where it ends:\n"
-    "  start end         also earliest beginning oldest, latest newest\n"
+    "  start end         also earliest beginning oldest, latest newest; s@MS e@MS as in kcat\n"
     "  100               this offset          100:200  up to and not including 200          :200  "
     "from the start\n"
     "  +10 -10           ten after the start, ten before the end\n"
@@ -37,7 +46,9 @@ static const char help_offsets[] =
     "  @2026-02-14T10:12:03Z  @2026-02-14T10:12+02:00   a moment\n"
     "  @1771063923 @1771063923101                       seconds, ms (16 digits us, 19 ns)\n"
     "  @2026-02-14:1h    an hour from that day's beginning: a second time may be a duration\n"
-    "A time means the first record that is not older.\n";
+    "  @-2h:-1h          from two hours ago to one hour ago\n"
+    "A time means the first record that is not older. 'committed' needs a consumer group, which is "
+    "not built yet.\n";
 
 static const char help_config[] =
     "Settings come from, strongest first: flags, -X key=value, LEAT_* variables, --command-config "

@@ -94,7 +94,7 @@ int cli_positions_resolve(struct cli *cli,
     int64_t *offsets = lt_calloc((size_t)p->count, sizeof(int64_t));
     int code = offsets == NULL ? LEAT_ENOMEM : 0;
     if (code == 0 && point->kind == CLI_POINT_TIME) {
-        code = ask_all(cli, p, point->value, offsets, reterr);
+        code = ask_all(cli, p, point->value < 0 ? 0 : point->value, offsets, reterr);
     }
     for (int32_t i = 0; code == 0 && i < p->count; i++) {
         switch (point->kind) {

@@ -2,58 +2,53 @@
 #include "client/cli/record_format.h"
 
 #include <ctype.h>
-#include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/alloc.h"
 #include "client/cli/encode.h"
-#include "client/cli/offset_expr.h"
+#include "client/cli/record_format_impl.h"
 
-enum part_kind { PART_LITERAL, PART_TEXT, PART_NUMBER, PART_TIME, PART_HEADERS, PART_ATTRIBUTE };
-enum text_mode { MODE_PLAIN, MODE_HEX, MODE_BASE64, MODE_JSON, MODE_UNPACK };
-
-struct part {
-    enum part_kind kind;
-    char verb; /* which text or number */
-    enum text_mode mode;
-    int number_bytes; /* 0: decimal */
-    bool little;
-    char *literal; /* PART_LITERAL; time format; unpack pattern; attribute name */
-    size_t literal_size;
-    struct cli_record_format *inner; /* PART_HEADERS */
-};
-
-struct cli_record_format {
-    struct part *parts;
-    size_t count;
-};
+#define FIXED_DIGITS_MAX 9 /* of %K{123} */
 
 struct parser {
     const char *whole; /* the text as given, for messages */
     const char *next;
     bool in_headers;
-};
-
-/* What the verbs read. In %h{...} the key and value are the header's. */
-struct source {
-    const struct leat_record *rec;
-    int64_t number;
-    struct lt_slice key, value;
+    bool input; /* the format reads records */
 };
 
 static int parse_list(struct parser *p, struct cli_record_format **ret, struct leat_error **reterr);
-static int
-write_list(const struct cli_record_format *format, const struct source *source, struct lt_buf *out);
+static int check_input(const struct parser *p,
+                       const struct cli_record_format *format,
+                       bool inner,
+                       struct leat_error **reterr);
 
 int cli_record_format_parse(const char *text,
                             struct cli_record_format **ret,
                             struct leat_error **reterr)
 {
-    struct parser p = {text, text, false};
+    struct parser p = {text, text, false, false};
     return parse_list(&p, ret, reterr);
+}
+
+int cli_record_format_parse_input(const char *text,
+                                  struct cli_record_format **ret,
+                                  struct leat_error **reterr)
+{
+    struct parser p = {text, text, false, true};
+    struct cli_record_format *format = NULL;
+    int err = parse_list(&p, &format, reterr);
+    if (err == 0) {
+        err = check_input(&p, format, false, reterr);
+    }
+    if (err != 0) {
+        cli_record_format_free(format);
+        return err;
+    }
+    *ret = format;
+    return 0;
 }
 
 void cli_record_format_free(struct cli_record_format *format)
@@ -67,20 +62,6 @@ void cli_record_format_free(struct cli_record_format *format)
     }
     lt_free(format->parts);
     lt_free(format);
-}
-
-int cli_record_format_write(const struct cli_record_format *format,
-                            const struct leat_record *rec,
-                            int64_t number,
-                            struct lt_buf *out)
-{
-    struct source source = {.rec = rec, .number = number};
-    size_t size;
-    const void *data = leat_record_key(rec, &size);
-    source.key = lt_slice(data, size);
-    data = leat_record_value(rec, &size);
-    source.value = lt_slice(data, size);
-    return write_list(format, &source, out);
 }
 
 /* ---- parse ---- */
@@ -210,19 +191,32 @@ static int set_number_mode(const struct parser *p,
     static const struct {
         const char *name;
         int bytes;
-        bool little;
-    } modes[] = {{"big8", 1, false},    {"big16", 2, false},   {"big32", 4, false},
-                 {"big64", 8, false},   {"ascii", 0, false},   {"byte", 1, false},
-                 {"little16", 2, true}, {"little32", 4, true}, {"little64", 8, true}};
+        enum number_mode mode;
+    } modes[] = {{"ascii", 0, NUMBER_DECIMAL},   {"number", 0, NUMBER_DECIMAL},
+                 {"byte", 1, NUMBER_BIG},        {"big8", 1, NUMBER_BIG},
+                 {"big16", 2, NUMBER_BIG},       {"big32", 4, NUMBER_BIG},
+                 {"big64", 8, NUMBER_BIG},       {"little8", 1, NUMBER_LITTLE},
+                 {"little16", 2, NUMBER_LITTLE}, {"little32", 4, NUMBER_LITTLE},
+                 {"little64", 8, NUMBER_LITTLE}, {"hex4", 0, NUMBER_HEX},
+                 {"hex8", 1, NUMBER_HEX},        {"hex16", 2, NUMBER_HEX},
+                 {"hex32", 4, NUMBER_HEX},       {"hex64", 8, NUMBER_HEX}};
+    const char *text = part->literal;
     for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
-        if (strcmp(part->literal, modes[i].name) == 0) {
+        if (strcmp(text, modes[i].name) == 0) {
             part->number_bytes = modes[i].bytes;
-            part->little = modes[i].little;
+            part->number_mode = modes[i].mode;
             return 0;
         }
     }
+    if (p->input && *text != '\0' && strspn(text, "0123456789") == strlen(text) &&
+        strlen(text) <= FIXED_DIGITS_MAX) {
+        part->number_mode = NUMBER_FIXED;
+        part->fixed = strtoll(text, NULL, 10);
+        return 0;
+    }
     return refuse(p, at, reterr,
-                  "numbers take big16, big32, big64, little16, little32 or little64");
+                  "numbers take ascii, byte, big16, big32, big64, little16, little32, little64 or "
+                  "hex4 to hex64");
 }
 
 static int
@@ -241,7 +235,8 @@ set_time_mode(const struct parser *p, const char *at, struct part *part, struct 
 static int
 parse_attribute(struct parser *p, const char *at, struct part *part, struct leat_error **reterr)
 {
-    static const char *const names[] = {"compression", "timestamp-type", "transactional"};
+    static const char *const names[] = {"compression", "timestamp-type", "transactional",
+                                        "control"};
     if (*p->next != '{') {
         return refuse(p, at, reterr, "%a needs a name: %a{compression}");
     }
@@ -251,9 +246,10 @@ parse_attribute(struct parser *p, const char *at, struct part *part, struct leat
             return 0;
         }
     }
-    return err != 0 ? err
-                    : refuse(p, at, reterr,
-                             "attributes are compression, timestamp-type and transactional");
+    return err != 0
+               ? err
+               : refuse(p, at, reterr,
+                        "attributes are compression, timestamp-type, transactional and control");
 }
 
 static int
@@ -289,10 +285,11 @@ parse_verb(struct parser *p, struct cli_record_format *format, struct leat_error
     part->verb = verb == 's' ? 'v' : verb == 'S' ? 'V' : verb;
     p->next += verb == '\0' ? 0 : 1;
     if (verb == 'R') {
-        *part = (struct part){.kind = PART_NUMBER, .verb = 'V', .number_bytes = 4};
+        *part = (struct part){
+            .kind = PART_NUMBER, .verb = 'V', .number_bytes = 4, .number_mode = NUMBER_BIG};
         return 0;
     }
-    if (verb == 'a') {
+    if (verb == 'a' && !p->input) {
         part->kind = PART_ATTRIBUTE;
         return parse_attribute(p, at, part, reterr);
     }
@@ -303,6 +300,9 @@ parse_verb(struct parser *p, struct cli_record_format *format, struct leat_error
     part->kind = verb == 'd' ? PART_TIME : strchr("tkvs", verb) != NULL ? PART_TEXT : PART_NUMBER;
     if (verb == '\0' || strchr("tTkKvVsSpoedixyH[|]", verb) == NULL) {
         return refuse(p, at, reterr, "no such verb");
+    }
+    if (p->input && strchr("i[|]", verb) != NULL) {
+        return refuse(p, at, reterr, "this verb cannot be read, only printed");
     }
     if (*p->next != '{') {
         return 0;
@@ -341,157 +341,50 @@ static int parse_list(struct parser *p, struct cli_record_format **ret, struct l
     return 0;
 }
 
-/* ---- write ---- */
+/* ---- formats that read ---- */
 
-static int64_t length(struct lt_slice bytes)
+static int refuse_whole(const struct parser *p, struct leat_error **reterr, const char *what)
 {
-    return bytes.data == NULL ? -1 : (int64_t)bytes.size;
+    return lt_error_set(reterr, LEAT_EINVAL, "format '%s': %s; see 'leat help format'", p->whole,
+                        what);
 }
 
-static int64_t number_of(const struct source *s, char verb)
+/* What a reader needs: every text ends at a literal, at a length that came before it, or at the end of all. */
+static int check_input(const struct parser *p,
+                       const struct cli_record_format *format,
+                       bool inner,
+                       struct leat_error **reterr)
 {
-    int32_t partition;
-    const char *topic = leat_record_topic(s->rec, &partition);
-    switch (verb) {
-    case 'T':
-        return (int64_t)strlen(topic);
-    case 'K':
-        return length(s->key);
-    case 'V':
-        return length(s->value);
-    case 'p':
-        return partition;
-    case 'o':
-        return leat_record_offset(s->rec);
-    case 'e':
-        return leat_record_info(s->rec, LEAT_RECORD_LEADER_EPOCH);
-    case 'i':
-        return s->number;
-    case 'x':
-        return leat_record_info(s->rec, LEAT_RECORD_PRODUCER_ID);
-    case 'y':
-        return leat_record_info(s->rec, LEAT_RECORD_PRODUCER_EPOCH);
-    case 'H':
-        return (int64_t)leat_record_header_count(s->rec);
-    case '[':
-        return leat_record_info(s->rec, LEAT_RECORD_LOG_START);
-    case '|':
-        return leat_record_info(s->rec, LEAT_RECORD_LAST_STABLE);
-    default:
-        return leat_record_info(s->rec, LEAT_RECORD_HIGH_WATERMARK);
+    bool sized[128] = {false};
+    bool any = false;
+    for (size_t i = 0; i < format->count; i++) {
+        const struct part *part = &format->parts[i];
+        bool last = i + 1 == format->count;
+        bool ends = last ? !inner : part[1].kind == PART_LITERAL;
+        any = any || part->kind != PART_LITERAL;
+        if (part->kind == PART_NUMBER) {
+            sized[(unsigned char)part->verb] = true;
+        }
+        if (part->kind == PART_TEXT && part->mode == MODE_UNPACK) {
+            return refuse_whole(p, reterr, "unpack cannot be read, only printed");
+        }
+        if (part->kind == PART_TEXT && !ends && !sized[toupper((unsigned char)part->verb)]) {
+            return refuse_whole(p, reterr,
+                                "a text needs what ends it: a delimiter behind it, or its length "
+                                "before it (%K for %k, %V for %v, %T for %t)");
+        }
+        if (part->kind == PART_TIME && part->literal != NULL && !ends) {
+            return refuse_whole(p, reterr, "a time needs a delimiter behind it");
+        }
+        if (part->kind == PART_HEADERS) {
+            if (!sized['H']) {
+                return refuse_whole(p, reterr, "%h needs the number of headers, %H, before it");
+            }
+            int err = check_input(p, part->inner, true, reterr);
+            if (err != 0) {
+                return err;
+            }
+        }
     }
-}
-
-static int write_number(const struct part *part, int64_t value, struct lt_buf *out)
-{
-    if (part->number_bytes == 0) {
-        return lt_buf_printf(out, "%" PRId64, value);
-    }
-    uint8_t bytes[8];
-    for (int i = 0; i < part->number_bytes; i++) {
-        int place = part->little ? i : part->number_bytes - 1 - i;
-        bytes[place] = (uint8_t)((uint64_t)value >> (8 * i));
-    }
-    return lt_buf_append(out, bytes, (size_t)part->number_bytes);
-}
-
-static int write_text(const struct part *part, struct lt_slice text, struct lt_buf *out)
-{
-    switch (part->mode) {
-    case MODE_HEX:
-        return cli_encode_hex(text, out);
-    case MODE_BASE64:
-        return cli_encode_base64(text, out);
-    case MODE_JSON:
-        return cli_encode_json(text, out);
-    case MODE_UNPACK:
-        return cli_unpack(part->literal, text, out);
-    case MODE_PLAIN:
-        break;
-    }
-    return lt_buf_append(out, text.data, text.size);
-}
-
-static int write_time(const struct part *part, int64_t timestamp_ms, struct lt_buf *out)
-{
-    char text[256];
-    if (part->literal == NULL || strcmp(part->literal, "ms") == 0) {
-        return lt_buf_printf(out, "%" PRId64, timestamp_ms);
-    }
-    if (part->mode != MODE_UNPACK) {
-        return lt_buf_append_text(out, cli_time_format(timestamp_ms, text, sizeof(text)));
-    }
-    time_t seconds = (time_t)(timestamp_ms / 1000);
-    struct tm tm;
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored \
-    "-Wformat-nonliteral" /* the pattern is the user's; the size bounds it */
-    size_t size =
-        gmtime_r(&seconds, &tm) == NULL ? 0 : strftime(text, sizeof(text), part->literal, &tm);
-#pragma GCC diagnostic pop
-    return lt_buf_append(out, text, size);
-}
-
-static int
-write_attribute(const struct part *part, const struct leat_record *rec, struct lt_buf *out)
-{
-    static const char *const codecs[] = {"none", "gzip", "snappy", "lz4", "zstd"};
-    if (part->literal[0] == 'c') {
-        int64_t codec = leat_record_info(rec, LEAT_RECORD_CODEC);
-        return lt_buf_append_text(out, codec >= 0 && codec < 5 ? codecs[codec] : "unknown");
-    }
-    if (strcmp(part->literal, "transactional") == 0) {
-        return lt_buf_append_text(
-            out, leat_record_info(rec, LEAT_RECORD_TRANSACTIONAL) == 1 ? "true" : "false");
-    }
-    return lt_buf_append_text(out, leat_record_info(rec, LEAT_RECORD_TIMESTAMP_TYPE) == 1
-                                       ? "LogAppendTime"
-                                       : "CreateTime");
-}
-
-static int write_headers(const struct part *part, const struct source *source, struct lt_buf *out)
-{
-    int err = 0;
-    for (size_t i = 0; err == 0 && i < leat_record_header_count(source->rec); i++) {
-        struct source header = *source;
-        const char *name;
-        size_t size;
-        const void *value = leat_record_header_at(source->rec, i, &name, &size);
-        header.key = lt_slice_text(name);
-        header.value = lt_slice(value, size);
-        err = write_list(part->inner, &header, out);
-    }
-    return err;
-}
-
-static int write_part(const struct part *part, const struct source *s, struct lt_buf *out)
-{
-    switch (part->kind) {
-    case PART_LITERAL:
-        return lt_buf_append(out, part->literal, part->literal_size);
-    case PART_NUMBER:
-        return write_number(part, number_of(s, part->verb), out);
-    case PART_TIME:
-        return write_time(part, leat_record_timestamp(s->rec), out);
-    case PART_ATTRIBUTE:
-        return write_attribute(part, s->rec, out);
-    case PART_HEADERS:
-        return write_headers(part, s, out);
-    case PART_TEXT:
-        break;
-    }
-    struct lt_slice text = part->verb == 'k'   ? s->key
-                           : part->verb == 'v' ? s->value
-                                               : lt_slice_text(leat_record_topic(s->rec, NULL));
-    return write_text(part, text, out);
-}
-
-static int
-write_list(const struct cli_record_format *format, const struct source *source, struct lt_buf *out)
-{
-    int err = 0;
-    for (size_t i = 0; err == 0 && i < format->count; i++) {
-        err = write_part(&format->parts[i], source, out);
-    }
-    return err;
+    return any ? 0 : refuse_whole(p, reterr, "there is no verb in it");
 }

@@ -1,6 +1,7 @@
 /* record_json.c: see record_json.h. */
 #include "client/cli/record_json.h"
 
+#include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,62 +13,96 @@
 
 #define NAME_SIZE 64
 
-/* Set `name`, or `name`_base64 where the bytes are no UTF-8. Returns non-zero when memory is short, as jansson does. */
-static int set_bytes(json_t *object, const char *name, struct lt_slice bytes)
+static int add_text(struct lt_buf *out, int err, const char *text)
 {
-    if (bytes.data == NULL) {
-        return json_object_set_new(object, name, json_null());
-    }
-    json_t *text = json_stringn((const char *)bytes.data, bytes.size);
-    if (text != NULL) {
-        return json_object_set_new(object, name, text);
-    }
-    char base64_name[NAME_SIZE];
-    struct lt_buf buf = {0};
-    (void)snprintf(base64_name, sizeof(base64_name), "%s_base64", name);
-    int failed = cli_encode_base64(bytes, &buf);
-    failed = failed != 0 ? failed
-                         : json_object_set_new(object, base64_name,
-                                               json_stringn((char *)buf.data, buf.size));
-    lt_buf_release(&buf);
-    return failed;
+    return err == 0 ? lt_buf_append_text(out, text) : err;
 }
 
-static json_t *headers_json(const struct leat_record *rec)
+static int add_number(struct lt_buf *out, int err, const char *name, int64_t number)
 {
-    json_t *headers = json_array();
-    for (size_t i = 0; i < leat_record_header_count(rec); i++) {
+    err = add_text(out, err, name);
+    return err == 0 ? cli_encode_decimal(number, out) : err;
+}
+
+/* "name":"text", or "name_base64":"..." where the bytes are no UTF-8. `name` begins with the comma, if there is one. */
+static int add_bytes(struct lt_buf *out, int err, const char *name, struct lt_slice bytes)
+{
+    bool text = bytes.data == NULL || cli_utf8_check(bytes);
+    err = add_text(out, err, name);
+    err = add_text(out, err, text ? "\":" : "_base64\":");
+    return err == 0 ? cli_encode_json(bytes, out) : err;
+}
+
+static int add_headers(struct lt_buf *out, int err, const struct leat_record *rec)
+{
+    err = add_text(out, err, ",\"headers\":[");
+    for (size_t i = 0; err == 0 && i < leat_record_header_count(rec); i++) {
         const char *name;
         size_t size;
         const void *value = leat_record_header_at(rec, i, &name, &size);
-        json_t *header = json_object();
-        if (set_bytes(header, "name", lt_slice_text(name)) != 0 ||
-            set_bytes(header, "value", lt_slice(value, size)) != 0 ||
-            json_array_append_new(headers, header) != 0) {
-            json_decref(headers);
-            return NULL;
-        }
+        err = add_bytes(out, err, i == 0 ? "{\"name" : ",{\"name", lt_slice_text(name));
+        err = add_bytes(out, err, ",\"value", lt_slice(value, size));
+        err = add_text(out, err, "}");
     }
-    return headers;
+    return add_text(out, err, "]");
 }
 
-static int set_contents(json_t *object, const struct leat_record *rec, bool meta_only)
+static int add_contents(struct lt_buf *out, int err, const struct leat_record *rec, bool meta_only)
 {
     size_t key_size;
     size_t value_size;
     const void *key = leat_record_key(rec, &key_size);
     const void *value = leat_record_value(rec, &value_size);
     if (meta_only) {
-        return json_object_set_new(object, "key_size",
-                                   json_integer(key == NULL ? -1 : (json_int_t)key_size)) |
-               json_object_set_new(object, "value_size",
-                                   json_integer(value == NULL ? -1 : (json_int_t)value_size)) |
-               json_object_set_new(object, "header_count",
-                                   json_integer((json_int_t)leat_record_header_count(rec)));
+        err = add_number(out, err, ",\"key_size\":", key == NULL ? -1 : (int64_t)key_size);
+        err = add_number(out, err, ",\"value_size\":", value == NULL ? -1 : (int64_t)value_size);
+        return add_number(out, err, ",\"header_count\":", (int64_t)leat_record_header_count(rec));
     }
-    return set_bytes(object, "key", lt_slice(key, key_size)) |
-           set_bytes(object, "value", lt_slice(value, value_size)) |
-           json_object_set_new(object, "headers", headers_json(rec));
+    err = add_bytes(out, err, ",\"key", lt_slice(key, key_size));
+    err = add_bytes(out, err, ",\"value", lt_slice(value, value_size));
+    return add_headers(out, err, rec);
+}
+
+static int write_compact(const struct leat_record *rec, bool meta_only, struct lt_buf *out)
+{
+    int32_t partition;
+    char iso[32];
+    const char *topic = leat_record_topic(rec, &partition);
+    int64_t timestamp_ms = leat_record_timestamp(rec);
+    int64_t control = leat_record_info(rec, LEAT_RECORD_CONTROL);
+    int err = add_bytes(out, 0, "{\"topic", lt_slice_text(topic));
+    err = add_number(out, err, ",\"partition\":", partition);
+    err = add_number(out, err, ",\"offset\":", leat_record_offset(rec));
+    err = add_number(out, err, ",\"timestamp\":", timestamp_ms);
+    err = add_text(out, err, ",\"timestamp_iso\":");
+    if (timestamp_ms < 0) {
+        err = add_text(out, err, "null");
+    } else {
+        err = add_text(out, err, "\"");
+        err = add_text(out, err, cli_time_format(timestamp_ms, iso, sizeof(iso)));
+        err = add_text(out, err, "\"");
+    }
+    if (control >= 0) {
+        err = add_text(out, err,
+                       control == 0   ? ",\"control\":\"abort\""
+                       : control == 1 ? ",\"control\":\"commit\""
+                                      : ",\"control\":\"other\"");
+    }
+    err = add_contents(out, err, rec, meta_only);
+    return add_text(out, err, "}");
+}
+
+/* Over several lines: jansson does that; speed does not matter for what people read. */
+static int indent(struct lt_buf *out, size_t from)
+{
+    json_t *object =
+        json_loadb((const char *)out->data + from, out->size - from, JSON_ALLOW_NUL, NULL);
+    char *text = object == NULL ? NULL : json_dumps(object, JSON_INDENT(2));
+    out->size = from;
+    int err = text == NULL ? LEAT_ENOMEM : lt_buf_append_text(out, text);
+    lt_free(text); /* main gives jansson our allocator */
+    json_decref(object);
+    return err;
 }
 
 int cli_record_json_write(const struct leat_record *rec,
@@ -75,22 +110,9 @@ int cli_record_json_write(const struct leat_record *rec,
                           bool pretty,
                           struct lt_buf *out)
 {
-    int32_t partition;
-    char iso[32];
-    const char *topic = leat_record_topic(rec, &partition);
-    int64_t timestamp_ms = leat_record_timestamp(rec);
-    json_t *object = json_pack(
-        "{s:s,s:i,s:I,s:I,s:s?}", "topic", topic, "partition", (int)partition, "offset",
-        (json_int_t)leat_record_offset(rec), "timestamp", (json_int_t)timestamp_ms, "timestamp_iso",
-        timestamp_ms < 0 ? NULL : cli_time_format(timestamp_ms, iso, sizeof(iso)));
-    char *text = NULL;
-    if (object != NULL && set_contents(object, rec, meta_only) == 0) {
-        text = json_dumps(object, pretty ? JSON_INDENT(2) : JSON_COMPACT);
-    }
-    int err = text == NULL ? LEAT_ENOMEM : lt_buf_append_text(out, text);
-    lt_free(text); /* main gives jansson our allocator */
-    json_decref(object);
-    return err;
+    size_t from = out->size;
+    int err = write_compact(rec, meta_only, out);
+    return err == 0 && pretty ? indent(out, from) : err;
 }
 
 /* ---- read ---- */
@@ -120,6 +142,7 @@ get_bytes(const json_t *object, const char *name, struct lt_buf *out, struct lea
 
 static int read_headers(const json_t *object,
                         struct leat_record *rec,
+                        struct lt_buf *name,
                         struct lt_buf *buf,
                         struct leat_error **reterr)
 {
@@ -135,13 +158,15 @@ static int read_headers(const json_t *object,
     const json_t *header;
     for (i = 0; err == 0 && i < json_array_size(headers); i++) {
         header = json_array_get(headers, i);
-        const char *name = json_string_value(json_object_get(header, "name"));
-        if (name == NULL) {
-            return lt_error_set(reterr, LEAT_EINVAL, "header %zu has no \"name\"", i);
+        err = get_bytes(header, "name", name, reterr);
+        if (err == LEAT_ENOENT || (err == 0 && memchr(name->data, '\0', name->size) != NULL)) {
+            return lt_error_set(reterr, LEAT_EINVAL, "header %zu has no usable \"name\"", i + 1);
         }
-        err = get_bytes(header, "value", buf, reterr);
-        err = err == LEAT_ENOENT ? leat_record_add_header(rec, name, NULL, 0)
-              : err == 0         ? leat_record_add_header(rec, name, buf->data, buf->size)
+        const char *text = err == 0 ? lt_buf_text(name) : NULL;
+        err = err == 0 && text == NULL ? LEAT_ENOMEM : err;
+        err = err == 0 ? get_bytes(header, "value", buf, reterr) : err;
+        err = err == LEAT_ENOENT ? leat_record_add_header(rec, text, NULL, 0)
+              : err == 0         ? leat_record_add_header(rec, text, buf->data, buf->size)
                                  : err;
     }
     return err;
@@ -150,7 +175,9 @@ static int read_headers(const json_t *object,
 static int read_contents(const json_t *object, struct leat_record *rec, struct leat_error **reterr)
 {
     struct lt_buf buf = {0};
+    struct lt_buf name = {0};
     int err = lt_buf_reserve(&buf, 1); /* so that an empty value is not null */
+    err = err == 0 ? lt_buf_reserve(&name, 1) : err;
     if (err == 0) {
         err = get_bytes(object, "key", &buf, reterr);
         err = err == 0             ? leat_record_set_key(rec, buf.data, buf.size)
@@ -164,8 +191,9 @@ static int read_contents(const json_t *object, struct leat_record *rec, struct l
                                    : err;
     }
     if (err == 0) {
-        err = read_headers(object, rec, &buf, reterr);
+        err = read_headers(object, rec, &name, &buf, reterr);
     }
+    lt_buf_release(&name);
     lt_buf_release(&buf);
     return err;
 }
@@ -173,7 +201,7 @@ static int read_contents(const json_t *object, struct leat_record *rec, struct l
 int cli_record_json_read(const char *line,
                          size_t size,
                          const char *topic,
-                         bool keep_partition,
+                         int32_t partition,
                          struct leat_record *rec,
                          struct leat_error **reterr)
 {
@@ -186,10 +214,13 @@ int cli_record_json_read(const char *line,
     }
     leat_record_clear(rec);
     const char *name = topic != NULL ? topic : json_string_value(json_object_get(object, "topic"));
-    const json_t *partition = json_object_get(object, "partition");
+    const json_t *own_partition = json_object_get(object, "partition");
     const json_t *timestamp = json_object_get(object, "timestamp");
-    int32_t number =
-        keep_partition && json_is_integer(partition) ? (int32_t)json_integer_value(partition) : -1;
+    int32_t number = partition;
+    if (partition == CLI_PARTITION_OF_RECORD) {
+        json_int_t own = json_is_integer(own_partition) ? json_integer_value(own_partition) : -1;
+        number = own < -1 || own > INT32_MAX ? -2 : (int32_t)own;
+    }
     int err = leat_record_set_topic(rec, name, number);
     if (err == LEAT_EINVAL) {
         err = lt_error_set(reterr, err, "no usable \"topic\" or \"partition\"");

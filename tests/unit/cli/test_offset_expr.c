@@ -49,6 +49,10 @@ static const struct {
     {"@2026-02-14T10:00:00Z:30m",
      {{CLI_POINT_TIME, DAY + 10 * HOUR}, {CLI_POINT_TIME, DAY + 10 * HOUR + HOUR / 2}}},
     {"@-2h:@-1h", {{CLI_POINT_TIME, NOW - 2 * HOUR}, {CLI_POINT_TIME, NOW - HOUR}}},
+    {"@-2h:-1h", {{CLI_POINT_TIME, NOW - 2 * HOUR}, {CLI_POINT_TIME, NOW - HOUR}}},
+    {"@1w2d", {{CLI_POINT_TIME, NOW - 9 * 24 * HOUR}, {CLI_POINT_NONE, 0}}},
+    {"+5:-5", {{CLI_POINT_START, 5}, {CLI_POINT_END, 5}}},
+    {":@now", {{CLI_POINT_NONE, 0}, {CLI_POINT_TIME, NOW}}},
     {"s@1771063923101", {{CLI_POINT_TIME, NOW}, {CLI_POINT_NONE, 0}}},
     {"e@1771063923101", {{CLI_POINT_NONE, 0}, {CLI_POINT_TIME, NOW}}},
 };
@@ -85,6 +89,8 @@ static const char *const bad[] = {
     "9223372036854775808",
     "@2026-02-14T10:00:00+99:00",
     "committed",
+    "stored",
+    "start:committed",
 };
 
 /* Nonsense is refused with a message that repeats the expression. */
