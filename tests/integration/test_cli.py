@@ -74,7 +74,7 @@ def test_key_delimiter_tombstone_and_values(server):
     leat(server, "produce", "keyed", "--value", "v1", "--value", "v2")
     assert leat(server, "cat", "keyed", "-f", "%k|%K|%V\\n").stdout == "a|1|1\nb|1|-1\n|-1|2\n|-1|2\n"
     refused = leat(server, "produce", "keyed", "-K", ":", stdin="no delimiter\n", status=1)
-    assert "record 1" in refused.stderr
+    assert "line 1" in refused.stderr
 
 
 @pytest.mark.parametrize("codec", ["none", "gzip", "snappy", "lz4", "zstd"])
