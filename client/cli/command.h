@@ -41,9 +41,16 @@ struct cli_command {
     XX(cli_topic_add_partitions) \
     XX(cli_topic_trim)           \
     XX(cli_topic_offsets)        \
+    XX(cli_config_list)          \
     XX(cli_config_get)           \
     XX(cli_config_set)           \
+    XX(cli_config_unset)         \
+    XX(cli_config_diff)          \
     XX(cli_cluster_info)         \
+    XX(cli_cluster_health)       \
+    XX(cli_cluster_brokers)      \
+    XX(cli_cluster_logdirs)      \
+    XX(cli_cluster_api_versions) \
     XX(cli_ping)                 \
     XX(cli_segment)              \
     XX(cli_bench)                \

@@ -124,6 +124,11 @@ void cli_table_field_number(struct cli_table *table, const char *name, int64_t n
     add_field(table, name, json_integer(number));
 }
 
+void cli_table_field_bool(struct cli_table *table, const char *name, bool value)
+{
+    add_field(table, name, json_boolean(value));
+}
+
 int cli_table_print(struct cli_table *table)
 {
     if (table->failed) {

@@ -37,6 +37,7 @@ void cli_table_printf(struct cli_table *table, const char *fmt, ...)
 /* A field beside the rows, JSON only: {"cluster":"..."}. */
 void cli_table_field(struct cli_table *table, const char *name, const char *text);
 void cli_table_field_number(struct cli_table *table, const char *name, int64_t number);
+void cli_table_field_bool(struct cli_table *table, const char *name, bool value);
 
 /* Print to stdout. LEAT_ENOMEM when something could not be kept. */
 int cli_table_print(struct cli_table *table);

@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "client/cli/cluster_state.h"
 #include "proto/errors.h"
 
 static int choose_named(struct cli *cli, const char *name, struct cli_topic *topic);
@@ -115,15 +116,6 @@ const char *cli_topics_some(const struct cli_topics *topics)
     return count == 0 ? NULL : text;
 }
 
-static int32_t count_ids(const char *list)
-{
-    int32_t count = list == NULL || *list == '\0' ? 0 : 1;
-    for (; list != NULL && *list != '\0'; list++) {
-        count += *list == ',';
-    }
-    return count;
-}
-
 /* What cannot be asked is an item with a code; only short memory is an error. */
 static int choose_named(struct cli *cli, const char *name, struct cli_topic *topic)
 {
@@ -138,7 +130,7 @@ static int choose_named(struct cli *cli, const char *name, struct cli_topic *top
         const char *id = leat_result_str(rows, 0, "id");
         (void)snprintf(topic->id, sizeof(topic->id), "%s", id == NULL ? "" : id);
         topic->partition_count = (int32_t)leat_result_count(rows);
-        topic->replica_count = count_ids(leat_result_str(rows, 0, "replicas"));
+        topic->replica_count = cli_list_count(leat_result_str(rows, 0, "replicas"));
         topic->internal = leat_result_int(rows, 0, "internal") == 1;
     } else {
         topic->message = lt_strdup(leat_error_message(err)); /* NULL: the code says enough */
