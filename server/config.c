@@ -31,6 +31,21 @@ srv_config_layered(const struct srv_config *config, size_t row, enum srv_layer *
     return config->layers[SRV_LAYER_DEFAULT][row].text;
 }
 
+bool srv_config_is_given(const struct srv_config *config, const char *key)
+{
+    enum srv_layer layer = SRV_LAYER_DEFAULT;
+
+    (void)pthread_rwlock_rdlock(srv_config_lock(config));
+    (void)srv_config_layered(config, (size_t)(srv_broker_row(key) - srv_broker_rows), &layer);
+    (void)pthread_rwlock_unlock(srv_config_lock(config));
+    return layer < SRV_LAYER_DEV;
+}
+
+bool srv_config_any_port(const struct srv_config *config, const char *key)
+{
+    return config->options.dev && !srv_config_is_given(config, key);
+}
+
 const char *srv_config_broker_text(const struct srv_config *config, const char *name)
 {
     const struct srv_config_row *row = srv_broker_row(name);

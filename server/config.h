@@ -95,6 +95,12 @@ const struct srv_config_note *srv_config_notes(const struct srv_config *config, 
  * `file:line: error|warning: text`, or as one JSON object. Returns the exit code: 0 without errors, else 1. */
 int srv_config_check(const struct srv_config_options *options, bool json, FILE *out);
 
+/* Did anybody (file, environment, --set, --data) give the broker key a value? Any thread. */
+bool srv_config_is_given(const struct srv_config *config, const char *key);
+
+/* With --dev, and no listener's address given: a port that is taken may be any other. */
+bool srv_config_any_port(const struct srv_config *config, const char *key);
+
 enum srv_config_print { SRV_PRINT_PROPERTIES = 0, SRV_PRINT_JSON = 1, SRV_PRINT_MD = 2 };
 
 /* --print-config: the settings in force (properties, json), or the table for docs/configuration.md (md; config may be NULL,

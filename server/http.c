@@ -229,6 +229,7 @@ listen_one(struct srv_http *http, const struct srv_endpoint *endpoint, struct le
 
 static int listen_all(struct srv_http *http, const char *list, struct leat_error **reterr)
 {
+    bool any_port = srv_config_any_port(http->server->config, "http.listeners");
     struct srv_endpoint endpoint;
     int found;
     while ((found = srv_endpoint_next(&list, &endpoint)) != 0) {
@@ -237,7 +238,11 @@ static int listen_all(struct srv_http *http, const char *list, struct leat_error
                                 "http.listeners: not a list of at most %d http://HOST:PORT",
                                 LISTENERS_MAX);
         }
-        int err = listen_one(http, &endpoint, reterr);
+        int err = listen_one(http, &endpoint, any_port ? NULL : reterr);
+        if (err != 0 && any_port) {
+            endpoint.port = 0;
+            err = listen_one(http, &endpoint, reterr);
+        }
         if (err != 0) {
             return err;
         }

@@ -5,6 +5,7 @@
 #include <argp.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <limits.h>
 #include <malloc.h>
 #include <signal.h>
@@ -52,8 +53,11 @@ struct arguments {
 static bool hold_standard_descriptors(void);
 static error_t parse(int key, char *arg, struct argp_state *state);
 static int run(const struct arguments *arguments);
+static int start_and_serve(const struct arguments *arguments, struct srv_config *config);
 static int
 serve(struct srv_server *server, struct srv_config *config, int ready_fd, const sigset_t *signals);
+static char *data_for_dev(void);
+static void remove_tree(const char *path);
 static void stop_by_signal(void);
 static void say_ready(const struct srv_server *server, const struct srv_config *config, int fd);
 static void setup_process(sigset_t *ret_signals);
@@ -67,7 +71,11 @@ static const struct argp_option options[] = {
     {"config", 'c', "FILE", 0, "settings, as key = value", 0},
     {"set", OPTION_SET, "KEY=VALUE", 0, "a setting; wins over file and environment; repeatable", 0},
     {"data", OPTION_DATA, "DIR", 0, "where the data lies (log.dirs)", 0},
-    {"dev", OPTION_DEV, 0, 0, "defaults for development: quick groups, no waiting", 0},
+    {"dev", OPTION_DEV, 0, 0,
+     "throw-away server: data in a temporary directory that goes at the end, unless --data; "
+     "nothing waits "
+     "for the disk; another port if 9092 or 9640 is taken",
+     0},
     {"ready-fd", OPTION_READY_FD, "N", 0, "write one line of JSON to descriptor N when answering",
      0},
     {"check-config", OPTION_CHECK, 0, 0, "say what is wrong with the settings, and exit", 0},
@@ -196,23 +204,82 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 /* NOLINTEND(concurrency-mt-unsafe) */
 
-static int run(const struct arguments *arguments)
+/* Settings are in force or said to be wrong. */
+static struct srv_config *load(const struct srv_config_options *how)
 {
     struct srv_config *config = NULL;
+    struct leat_error *error = NULL;
+
+    if (srv_config_load(how, &config, &error) != 0) {
+        (void)fprintf(stderr, "leatd: %s\n", lt_error_message(error));
+        lt_error_free(error);
+        return NULL;
+    }
+    return config;
+}
+
+static int run(const struct arguments *arguments)
+{
+    struct srv_config_options how = arguments->config; /* lives as long as config */
+    struct srv_config *config = load(&how);
+    char *temporary = NULL; /* our own data directory, removed at the end */
+    int status = 1;
+
+    if (config != NULL && arguments->print) {
+        status = srv_config_print(config, arguments->format, stdout) == 0 ? 0 : 1;
+    } else if (config != NULL) {
+        if (how.dev && !srv_config_is_given(config, "log.dirs")) {
+            temporary = data_for_dev();
+            how.data_dir = temporary;
+            srv_config_free(config);
+            config = temporary == NULL ? NULL : load(&how);
+        }
+        if (config != NULL) {
+            status = start_and_serve(arguments, config);
+        }
+    }
+    srv_config_free(config);
+    if (temporary != NULL) {
+        remove_tree(temporary);
+    }
+    lt_free(temporary);
+    return status;
+}
+
+/* A fresh directory under TMPDIR. NULL: it could not be made, and that is said. */
+static char *data_for_dev(void)
+{
+    const char *parent = getenv("TMPDIR"); /* one thread yet */
+    char *path = lt_asprintf("%s/leat-XXXXXX", parent == NULL || *parent == '\0' ? "/tmp" : parent);
+
+    if (path == NULL || mkdtemp(path) == NULL) {
+        (void)fprintf(stderr, "leatd: cannot make a directory %s: %s\n", path == NULL ? "" : path,
+                      strerrordesc_np(errno));
+        lt_free(path);
+        return NULL;
+    }
+    return path;
+}
+
+static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *where)
+{
+    (void)status;
+    (void)where;
+    /* What cannot be removed stays; there is nobody to tell at the end. */
+    (void)(kind == FTW_DP ? lt_os_rmdir(path) : lt_os_unlink(path));
+    return 0;
+}
+
+static void remove_tree(const char *path)
+{
+    (void)nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT); /* as above */
+}
+
+static int start_and_serve(const struct arguments *arguments, struct srv_config *config)
+{
     struct srv_server *server = NULL;
     struct leat_error *error = NULL;
     int status = 1;
-
-    if (srv_config_load(&arguments->config, &config, &error) != 0) {
-        (void)fprintf(stderr, "leatd: %s\n", lt_error_message(error));
-        lt_error_free(error);
-        return 1;
-    }
-    if (arguments->print) {
-        status = srv_config_print(config, arguments->format, stdout) == 0 ? 0 : 1;
-        srv_config_free(config);
-        return status;
-    }
     const struct srv_settings *settings = srv_config_settings(config);
     lt_diag_setup((enum lt_diag_level)settings->log_level,
                   (enum lt_diag_format)settings->log_format, 2);
@@ -230,7 +297,6 @@ static int run(const struct arguments *arguments)
         status = serve(server, config, arguments->ready_fd, &signals);
     }
     lt_error_free(error);
-    srv_config_free(config);
     lt_diag_flush();
     return status;
 }

@@ -239,8 +239,14 @@ static int open_listeners(struct srv_server *server, struct leat_error **reterr)
             return lt_error_set(reterr, LEAT_ELIMIT, "listeners: more than %d", LISTENERS_MAX);
         }
         bool told = find_advertised(settings, endpoint.name, &advertised);
-        int err = srv_listener_open(server, &endpoint, told ? &advertised : NULL,
-                                    &server->listeners[server->listener_count], reterr);
+        bool any_port = srv_config_any_port(server->config, "listeners");
+        struct srv_listener **next = &server->listeners[server->listener_count];
+        int err = srv_listener_open(server, &endpoint, told ? &advertised : NULL, next,
+                                    any_port ? NULL : reterr);
+        if (err != 0 && any_port) {
+            endpoint.port = 0;
+            err = srv_listener_open(server, &endpoint, told ? &advertised : NULL, next, reterr);
+        }
         if (err != 0) {
             return err;
         }

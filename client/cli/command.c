@@ -38,6 +38,61 @@ const struct cli_command *cli_command_find(const char *first, const char *second
     return NULL;
 }
 
+static bool ends(const struct argp_option *option)
+{
+    return option->name == NULL && option->key == 0 && option->doc == NULL;
+}
+
+static const struct argp_option *
+find_in(const struct argp_option *options, char letter, const char *name, size_t size)
+{
+    for (; options != NULL && !ends(options); options++) {
+        if (name == NULL ? options->key == letter
+                         : options->name != NULL && strlen(options->name) == size &&
+                               strncmp(options->name, name, size) == 0) {
+            return options;
+        }
+    }
+    return NULL;
+}
+
+const struct argp_option *
+cli_option_find(const struct cli_command *command, const char *arg, bool *ret_inside)
+{
+    const struct argp_option *own = command == NULL ? NULL : command->options;
+    const char *name = strncmp(arg, "--", 2) == 0 ? arg + 2 : NULL;
+    size_t size = name == NULL ? 0 : strcspn(name, "=");
+    *ret_inside = name != NULL && name[size] == '=';
+    for (const char *letter = arg + 1; name != NULL || *letter != '\0'; letter++) {
+        const struct argp_option *option = find_in(own, *letter, name, size);
+        option = option != NULL ? option : find_in(cli_global_argp.options, *letter, name, size);
+        if (option == NULL || name != NULL) {
+            return option;
+        }
+        if (option->arg != NULL || letter[1] == '\0') {
+            *ret_inside = letter[1] != '\0';
+            return option;
+        }
+    }
+    return NULL;
+}
+
+void cli_command_words(int argc, char **argv, int ret_words[2])
+{
+    int found = 0;
+    ret_words[0] = 0;
+    ret_words[1] = 0;
+    for (int i = 1; i < argc && found < 2 && strcmp(argv[i], "--") != 0; i++) {
+        if (argv[i][0] == '-' && argv[i][1] != '\0') {
+            bool inside;
+            const struct argp_option *option = cli_option_find(NULL, argv[i], &inside);
+            i += option != NULL && option->arg != NULL && !inside ? 1 : 0;
+        } else {
+            ret_words[found++] = i;
+        }
+    }
+}
+
 /* Is `first` the noun of the command's name? */
 static bool has_noun(const struct cli_command *command, const char *first)
 {

@@ -28,34 +28,37 @@ struct cli_command {
 };
 
 /* In the order of the lists that people see. */
-#define CLI_COMMAND_MAP(XX)      \
-    XX(cli_produce)              \
-    XX(cli_consume)              \
-    XX(cli_cat)                  \
-    XX(cli_tail)                 \
-    XX(cli_topic_list)           \
-    XX(cli_topic_create)         \
-    XX(cli_topic_describe)       \
-    XX(cli_topic_delete)         \
-    XX(cli_topic_alter)          \
+/* clang-format off */
+#define CLI_COMMAND_MAP(XX) \
+    XX(cli_produce) \
+    XX(cli_consume) \
+    XX(cli_cat) \
+    XX(cli_tail) \
+    XX(cli_topic_list) \
+    XX(cli_topic_create) \
+    XX(cli_topic_describe) \
+    XX(cli_topic_delete) \
+    XX(cli_topic_alter) \
     XX(cli_topic_add_partitions) \
-    XX(cli_topic_trim)           \
-    XX(cli_topic_offsets)        \
-    XX(cli_config_list)          \
-    XX(cli_config_get)           \
-    XX(cli_config_set)           \
-    XX(cli_config_unset)         \
-    XX(cli_config_diff)          \
-    XX(cli_cluster_info)         \
-    XX(cli_cluster_health)       \
-    XX(cli_cluster_brokers)      \
-    XX(cli_cluster_logdirs)      \
+    XX(cli_topic_trim) \
+    XX(cli_topic_offsets) \
+    XX(cli_config_list) \
+    XX(cli_config_get) \
+    XX(cli_config_set) \
+    XX(cli_config_unset) \
+    XX(cli_config_diff) \
+    XX(cli_cluster_info) \
+    XX(cli_cluster_health) \
+    XX(cli_cluster_brokers) \
+    XX(cli_cluster_logdirs) \
     XX(cli_cluster_api_versions) \
-    XX(cli_ping)                 \
-    XX(cli_segment)              \
-    XX(cli_bench)                \
-    XX(cli_version)              \
+    XX(cli_ping) \
+    XX(cli_dev) \
+    XX(cli_segment) \
+    XX(cli_bench) \
+    XX(cli_version) \
     XX(cli_help)
+/* clang-format on */
 
 #define XX(command) extern const struct cli_command command;
 CLI_COMMAND_MAP(XX)
@@ -65,6 +68,14 @@ extern const struct cli_command *const cli_commands[]; /* ends with NULL */
 
 /* The command of one or two words, by name or alias; *ret_words is how many were used. NULL: there is none. */
 const struct cli_command *cli_command_find(const char *first, const char *second, int *ret_words);
+
+/* Positions of the first two arguments that are neither flags nor values of global flags; 0 = none. */
+void cli_command_words(int argc, char **argv, int ret_words[2]);
+
+/* The option that an argument means ("-p", "--json", "--at=@-1h", the last of "-qp"), among the command's (NULL: none) and
+ * the global ones. *ret_inside: its value is in the argument already. NULL: it is none of them. */
+const struct argp_option *
+cli_option_find(const struct cli_command *command, const char *arg, bool *ret_inside);
 
 /* Say on stderr that there is no such command, with the nearest one or those that there are. `second` may be NULL.
  * Returns CLI_USAGE. */

@@ -11,50 +11,6 @@
 #include "client/cli/command.h"
 #include "client/cli/help.h"
 
-/* The global option that an argument begins with ("-b", "--json", "-qb"); NULL: none of them, or no option at all.
- * *ret_inside tells whether its value is in the argument already. */
-static const struct argp_option *global_option(const char *arg, bool *ret_inside)
-{
-    const char *name = strncmp(arg, "--", 2) == 0 ? arg + 2 : NULL;
-    size_t size = name == NULL ? 0 : strcspn(name, "=");
-    *ret_inside = name != NULL && name[size] == '=';
-    for (const char *letter = arg + 1; name != NULL || *letter != '\0'; letter++) {
-        const struct argp_option *option = cli_global_argp.options;
-        for (; option->name != NULL || option->doc != NULL; option++) {
-            if (name == NULL ? CLI_OPTION_LETTER(option) == *letter
-                             : option->name != NULL && strlen(option->name) == size &&
-                                   strncmp(option->name, name, size) == 0) {
-                break;
-            }
-        }
-        if (option->name == NULL && option->doc == NULL) {
-            return NULL;
-        }
-        if (name != NULL || option->arg != NULL || letter[1] == '\0') {
-            *ret_inside = *ret_inside || (name == NULL && letter[1] != '\0');
-            return option;
-        }
-    }
-    return NULL;
-}
-
-/* Positions of the first two words that are no flags; 0 = none. */
-static void find_words(int argc, char **argv, int ret_words[2])
-{
-    int found = 0;
-    ret_words[0] = 0;
-    ret_words[1] = 0;
-    for (int i = 1; i < argc && found < 2 && strcmp(argv[i], "--") != 0; i++) {
-        if (argv[i][0] == '-' && argv[i][1] != '\0') {
-            bool inside;
-            const struct argp_option *option = global_option(argv[i], &inside);
-            i += option != NULL && option->arg != NULL && !inside ? 1 : 0;
-        } else {
-            ret_words[found++] = i;
-        }
-    }
-}
-
 static bool has_flag(int argc, char **argv, const char *a, const char *b)
 {
     for (int i = 1; i < argc; i++) {
@@ -111,7 +67,7 @@ int main(int argc, char **argv)
 {
     int words[2];
     json_set_alloc_funcs(lt_malloc, lt_free);
-    find_words(argc, argv, words);
+    cli_command_words(argc, argv, words);
     if (words[0] == 0) {
         return cli_finish(without_command(argc, argv));
     }

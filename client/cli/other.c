@@ -1,12 +1,7 @@
-/* other.c: leat version and help, and the commands that are programs of their own: segment and bench.
- *
- * Those are looked for beside this program first, then on the PATH: the client's code never contains the server's. */
-#include <errno.h>
+/* other.c: leat version and help. */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/alloc.h"
 #include "client/cli/command.h"
 #include "client/cli/help.h"
 
@@ -135,57 +130,4 @@ const struct cli_command cli_version = {
     .summary = "version of this program",
     .examples = "leat version\nleat version --json\n",
     .run = run_version,
-};
-
-static int run_program(const char *name, int argc, char **argv)
-{
-    char self[4096];
-    ssize_t size = readlink("/proc/self/exe", self, sizeof(self) - 1);
-    char **args = lt_calloc((size_t)argc + 1, sizeof(*args));
-    if (args == NULL) {
-        return CLI_FAILED;
-    }
-    memcpy(args, argv, (size_t)argc * sizeof(*args));
-    char *program = NULL;
-    if (size > 0) {
-        self[size] = '\0';
-        char *slash = strrchr(self, '/');
-        *slash = '\0';
-        program = lt_asprintf("%s/%s", self, name);
-    }
-    if (program != NULL && access(program, X_OK) == 0) {
-        (void)execv(program, args); /* returns only when it failed */
-    } else {
-        (void)execvp(name, args);
-    }
-    fprintf(stderr, "leat: cannot run %s: %s\n", name, strerrordesc_np(errno));
-    lt_free(program);
-    lt_free(args);
-    return CLI_FAILED;
-}
-
-static int run_other(struct cli *cli, int argc, char **argv)
-{
-    return run_program(cli->self->program, argc, argv);
-}
-
-const struct cli_command cli_segment = {
-    .name = "segment",
-    .summary = "dump and verify log files without a server (leat-segment)",
-    .args = "COMMAND..",
-    .doc = "Runs leat-segment, which works on files while no server uses them.",
-    .examples = "leat segment verify DIR\nleat segment dump FILE.log\n",
-    .program = "leat-segment",
-    .run = run_other,
-};
-
-const struct cli_command cli_bench = {
-    .name = "bench",
-    .summary = "measure a broker (leat-bench)",
-    .args = "COMMAND..",
-    .doc = "Runs leat-bench.",
-    .examples = "leat bench produce --num-records 1000000 --record-size 100\n"
-                "leat bench --help\n",
-    .program = "leat-bench",
-    .run = run_other,
 };

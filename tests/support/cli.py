@@ -1,13 +1,17 @@
-"""`leat` as a process, for tests in Python: run it to its end, or talk to it while it runs.
+"""`leat` as a process, for tests in Python: run it to its end, talk to it while it runs, compare what it printed.
 
 The environment is empty of LEAT_* variables and of a home, so that nobody's own settings count.
 """
 
+import json
 import os
 import signal
 import subprocess
 
-from tests.support.leatd import BUILD
+from tests.support.leatd import BUILD, TOP
+
+LEAT = BUILD / "leat"
+GOLDEN = TOP / "tests/golden/cli"
 
 
 def environment(extra=None):
@@ -61,3 +65,28 @@ class Running:
                     pipe.close()
             except BrokenPipeError:
                 pass  # what was written last was not read
+
+
+def _masked(value, mask):
+    if isinstance(value, dict):
+        return {k: f"<{k}>" if k in mask and v is not None else _masked(v, mask) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_masked(v, mask) for v in value]
+    return value
+
+
+def golden(name, text, mask=(), replace=None):
+    """Compare with tests/golden/cli/NAME; LEAT_GOLDEN_WRITE=1 writes it instead.
+
+    *.json: one object per line, values under the keys in `mask` are <key>, null stays null, the order of keys counts.
+    `replace` maps texts of this run (addresses, directories) to names."""
+    for old, new in (replace or {}).items():
+        text = text.replace(old, new)
+    if name.endswith(".json"):
+        lines = [json.loads(line) for line in text.splitlines()]
+        text = "".join(json.dumps(_masked(line, set(mask)), indent=1, ensure_ascii=False) + "\n" for line in lines)
+    path = GOLDEN / name
+    if os.environ.get("LEAT_GOLDEN_WRITE"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    assert text == path.read_text(), f"{path} (LEAT_GOLDEN_WRITE=1 writes it)"
