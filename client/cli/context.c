@@ -236,7 +236,7 @@ int cli_connect(struct cli *cli)
     if (code != 0) {
         (void)cli_fail(cli, code, err, "%s",
                        cli->command); /* whatever the reason, the broker is not there for us */
-        cli_hint(cli, "is a broker running? 'leatd --dev' starts a throw-away one, -b HOST:PORT "
+        cli_hint(cli, "is a broker running? 'leat dev' starts a throw-away one, -b HOST:PORT "
                       "names another");
         return CLI_UNREACHABLE;
     }
