@@ -1,11 +1,12 @@
 /* file_faults.h: file_ops that misbehave on purpose, for tests.
  *
- * Wraps the real calls. Counts every call that changes something (open for writing, pwrite,
- * fallocate, ftruncate, fdatasync, fsync, fsync_dir, rename, unlink, mkdir, rmdir) and can, at the
- * n-th, instead of making it: fail    return the code of `errnum`, with `errnum` in errno (once, or
- * from then on) crash   _exit(LT_FAULT_EXIT) on the spot, as kill -9 would cut     as crash, after
- * taking back every byte that no fdatasync or fsync has covered: a power cut on a disk that lost
- * its whole cache. Renames and new files are kept (a journal committed them): recovery must cope.
+ * Wraps the real calls. Counts every call that changes something (open for writing, pwrite, fallocate, ftruncate, fdatasync,
+ * fsync, fsync_dir, rename, unlink, mkdir, rmdir) and can, at the n-th, instead of making it:
+ *
+ *   fail   return the code of `errnum`, with `errnum` in errno; once, or from then on
+ *   crash  _exit(LT_FAULT_EXIT) on the spot, as kill -9 would
+ *   cut    as crash, after taking back every byte that no fdatasync or fsync has covered: a power cut on a disk that lost its
+ *          whole cache. Renames and new files are kept (a journal committed them): recovery must cope
  *
  * For the cut an undo record is kept for every change of content or size (pwrite, fallocate,
  * ftruncate, open with O_TRUNC), by device and inode, so all descriptors of one file share them. A

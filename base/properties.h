@@ -9,7 +9,8 @@
  *   ${env:NAME}      value of a variable; ${file:PATH} contents of a file without its last newline
  *
  * A key that comes twice in one section is an error that names both places. Files are UTF-8 and at most 1 MiB.
- * Meaning of the keys: the caller's. Threads: any; no state. Blocks: reads files. Source: spec of the configuration. */
+ * Meaning of the keys: the caller's. Threads: any; no state. Blocks: reads files. Source: Java's Properties and Kafka's
+ * config providers (KIP-297, KIP-421), with sections and units added. */
 #ifndef LT_PROPERTIES_H
 #define LT_PROPERTIES_H
 

@@ -75,9 +75,9 @@ int proto_batch_builder_add(struct proto_batch_builder *builder,
 
 /* Write the header, compress if asked, compute the CRC.
  *
- *   ret_batch  the complete batch, in memory of the builder that may be patched
- * (proto_batch_set_...); valid until reset or release. An empty builder gives a batch with record
- * count 0 and last offset delta -1 ret_size   its size
+ *   ret_batch  the complete batch, in memory of the builder that may be patched (proto_batch_set_...); valid until reset or
+ *              release. An empty builder gives a batch with record count 0 and last offset delta -1
+ *   ret_size   its size
  *
  * Can be called again with other options. Returns 0, LEAT_ENOMEM, LEAT_ECODEC, LEAT_E2BIG. */
 int proto_batch_builder_finish(struct proto_batch_builder *builder,

@@ -1,19 +1,25 @@
-/* batch_check.h: may this batch be stored? The rules for what producers send, and what the broker
- * writes into it.
+/* batch_check.h: may this batch be stored? The rules for what producers send, and what the broker writes into it.
  *
  * Three steps, from cheap to dear, and one function that runs what the rules ask for:
- *   proto_batch_check_header  the 61 bytes, the size limits, the CRC: always
- *   proto_batch_check_records the records, decompressed if needed: structure, count, offsets,
- * times, keys proto_batch_prepare       both, then timestamp type, max timestamp and codec as the
- * topic wants them Base offset and leader epoch are not touched here: the log sets them when it
- * knows them.
  *
- * Codes and the wire codes that they stand for: LEAT_ECORRUPT CORRUPT_MESSAGE, LEAT_E2BIG
- * MESSAGE_TOO_LARGE, LEAT_EFULL RECORD_LIST_TOO_LARGE, LEAT_ERECORD INVALID_RECORD, LEAT_ETIMESTAMP
- * INVALID_TIMESTAMP, LEAT_ECODEC UNSUPPORTED_COMPRESSION_TYPE. Where leat is stricter than Kafka:
- * odd offset deltas are refused in uncompressed batches too when they are walked. Threads: any; the
- * functions keep no state. Blocks: no. Source: Kafka LogValidator,
- * UnifiedLog.analyzeAndValidateRecords, ProduceRequest.validateRecords. */
+ *   proto_batch_check_header   the 61 bytes, the size limits, the CRC: always
+ *   proto_batch_check_records  the records, decompressed if needed: structure, count, offsets, times, keys
+ *   proto_batch_prepare        both, then timestamp type, max timestamp and codec as the topic wants them
+ *
+ * Base offset and leader epoch are not touched here: the log sets them when it knows them.
+ *
+ * Codes, and the wire codes that they stand for:
+ *
+ *   LEAT_ECORRUPT    CORRUPT_MESSAGE
+ *   LEAT_E2BIG       MESSAGE_TOO_LARGE
+ *   LEAT_EFULL       RECORD_LIST_TOO_LARGE
+ *   LEAT_ERECORD     INVALID_RECORD
+ *   LEAT_ETIMESTAMP  INVALID_TIMESTAMP
+ *   LEAT_ECODEC      UNSUPPORTED_COMPRESSION_TYPE
+ *
+ * Where leat is stricter than Kafka: odd offset deltas are refused in uncompressed batches too when they are walked.
+ * Threads: any; the functions keep no state. Blocks: no.
+ * Source: Kafka LogValidator, UnifiedLog.analyzeAndValidateRecords, ProduceRequest.validateRecords. */
 #ifndef PROTO_BATCH_CHECK_H
 #define PROTO_BATCH_CHECK_H
 

@@ -1,16 +1,15 @@
 /* compress.h: the four codecs of record batches behind one table.
  *
  *   1 gzip    RFC 1952 members, one after the other; one is written
- *   2 snappy  read: a raw block, or a xerial stream (8 magic bytes, two versions, then length +
- * block); written: xerial with 32 KiB blocks, as Java does 3 lz4     LZ4 frames; written with
- * independent 64 KiB blocks and no checksums, as Java does 4 zstd    Zstandard frames, window at
- * most 8 MiB
+ *   2 snappy  read: a raw block, or a xerial stream (8 magic bytes, two versions, then length and block);
+ *             written: xerial with 32 KiB blocks, as Java does
+ *   3 lz4     LZ4 frames; written with independent 64 KiB blocks and no checksums, as Java does
+ *   4 zstd    Zstandard frames, window at most 8 MiB
  *
- * It knows nothing of batches: bytes in, bytes out. Snappy needs libsnappy (meson option `snappy`);
- * without it that codec answers LEAT_ECODEC. Threads: any. Each thread keeps its codec contexts (up
- * to a few MB when zstd or gzip were used) until it ends or calls proto_compress_thread_release.
- * Blocks: no. Source: kafka-protocol facts on compression framing; Kafka
- * org.apache.kafka.common.compress. */
+ * It knows nothing of batches: bytes in, bytes out. Snappy needs libsnappy (meson option `snappy`); without it that codec
+ * answers LEAT_ECODEC.
+ * Threads: any. Each thread keeps its codec contexts (up to a few MB when zstd or gzip were used) until it ends or calls
+ * proto_compress_thread_release. Blocks: no. Source: Kafka org.apache.kafka.common.compress. */
 #ifndef PROTO_COMPRESS_H
 #define PROTO_COMPRESS_H
 

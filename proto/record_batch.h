@@ -1,26 +1,29 @@
 /* record_batch.h: record batch v2: its header, its CRC, its records.
  *
- * All integers are big-endian; positions from the start of the batch:
+ * All integers are big-endian; position and size in bytes, from the start of the batch:
  *
- *    0  8  base offset            0 from producers. Not under the CRC
- *    8  4  length                 bytes that follow this field, at least 49: the batch has 12 +
- * length 12  4  partition leader epoch -1 from producers. Not under the CRC 16  1  magic 2 17  4
- * CRC-32C                over all bytes from 21 on 21  2  attributes             bits 0-2 codec, 3
- * log append time, 4 transactional, 5 control, 6 delete horizon 23  4  last offset delta      last
- * offset = base offset + this 27  8  base timestamp         ms; record timestamps are relative to
- * it (bit 6: the delete horizon) 35  8  max timestamp          ms; with bit 3 the time of every
- * record 43  8  producer id            -1 none 51  2  producer epoch         -1 none 53  4  base
- * sequence          -1 none 57  4  record count 61     records                concatenated; one
- * compressed blob of them if a codec is set
+ *    0  8  base offset             0 from producers. Not under the CRC
+ *    8  4  length                  bytes behind this field, at least 49: the batch has 12 + length
+ *   12  4  partition leader epoch  -1 from producers. Not under the CRC
+ *   16  1  magic                   2
+ *   17  4  CRC-32C                 over all bytes from 21 on
+ *   21  2  attributes              bits 0-2 codec, 3 log append time, 4 transactional, 5 control, 6 delete horizon
+ *   23  4  last offset delta       last offset = base offset + this
+ *   27  8  base timestamp          ms; record timestamps are relative to it (bit 6: the delete horizon)
+ *   35  8  max timestamp           ms; with bit 3 the time of every record
+ *   43  8  producer id             -1 none
+ *   51  2  producer epoch          -1 none
+ *   53  4  base sequence           -1 none
+ *   57  4  record count
+ *   61     records                 one after the other; one compressed blob of them if a codec is set
  *
- * A record: length, attributes i8, timestamp delta, offset delta, key length (-1 null), key, value
- * length (-1 null), value, header count, headers {key length, key, value length (-1 null), value};
- * lengths and deltas are zig-zag varints.
+ * A record: length, attributes i8, timestamp delta, offset delta, key length (-1 null), key, value length (-1 null), value,
+ * header count, headers {key length, key, value length (-1 null), value}; lengths and deltas are zig-zag varints.
  *
- * This is the reader's side, for bytes that nobody has checked yet: nothing is asserted of them.
- * Building batches is batch_builder.h, the rules for what producers may send batch_check.h.
- * Threads: any; the functions keep no state. Blocks: no. Source: KIP-98, KIP-82, Kafka
- * DefaultRecordBatch, DefaultRecord. */
+ * This is the reader's side, for bytes that nobody has checked yet: nothing is asserted of them. Building batches is
+ * batch_builder.h, the rules for what producers may send batch_check.h.
+ * Threads: any; the functions keep no state. Blocks: no.
+ * Source: KIP-98, KIP-82, Kafka DefaultRecordBatch, DefaultRecord. */
 #ifndef PROTO_RECORD_BATCH_H
 #define PROTO_RECORD_BATCH_H
 

@@ -54,7 +54,10 @@ void log_epoch_cache_cut_start(struct log_epoch_cache *cache, int64_t log_start)
 int32_t log_epoch_cache_latest(struct log_epoch_cache *cache);             /* -1: none */
 int32_t log_epoch_cache_at(struct log_epoch_cache *cache, int64_t offset); /* -1: unknown */
 
-/* kafka-protocol/produce-fetch.md section 5. */
+/* Where an epoch ended, as OffsetForLeaderEpoch answers: the largest known epoch <= the one asked for, and the start offset of
+ * the next one; log_end for the latest. An epoch above the latest, or nothing known: -1 and -1. An epoch older than all that
+ * are known answers with itself and the start of the oldest.
+ * Source: KIP-101, KIP-279, Kafka LeaderEpochFileCache.endOffsetFor. */
 void log_epoch_cache_end(struct log_epoch_cache *cache,
                          int32_t epoch,
                          int64_t log_end,

@@ -82,7 +82,7 @@ struct log_append_result {
 /* Validate one record batch, give it offsets, write it, publish it.
  *
  *   batch    one whole v2 batch of `size` bytes, as it came from the producer; patched in place (offset, epoch, and
- *            timestamps, attributes and CRC where kafka-protocol/records.md says so)
+ *            timestamps, attributes and CRC where the topic wants another timestamp type or codec)
  *   verdict  which records were refused and why, filled on LEAT_ERECORD and LEAT_ETIMESTAMP; may be NULL
  *
  * The records are in the page cache when this returns 0. They are on disk when the high watermark (disk) has passed
@@ -185,7 +185,7 @@ int log_partition_find_max_time(struct log_partition *part,
                                 enum log_isolation isolation,
                                 struct log_time_hit *ret);
 
-/* End of a leader epoch (OffsetForLeaderEpoch): the answer of kafka-protocol/produce-fetch.md section 5. */
+/* End of a leader epoch (OffsetForLeaderEpoch): as log_epoch_cache_end. */
 void log_partition_epoch_end(struct log_partition *part,
                              int32_t epoch,
                              int32_t *ret_epoch,

@@ -1,6 +1,6 @@
 /* context.h: what every command of `leat` shares: the global flags, the client, how errors and changes are told.
  *
- * stdout is data, stderr is talk. Exit codes (spec of the command line): 0 done, 1 something failed, 2 wrong usage,
+ * stdout is data, stderr is talk. Exit codes: 0 done, 1 something failed, 2 wrong usage,
  * 3 broker not reachable, 130 Ctrl-C.
  * Threads: the main thread; the library's own thread never calls in here. */
 #ifndef CLI_CONTEXT_H
