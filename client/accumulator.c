@@ -7,6 +7,7 @@
 #include "base/assert.h"
 
 #define SINKS_FIRST 64
+#define LOANS_FIRST 16
 #define RECORD_OVERHEAD_MAX 32 /* bytes of a record without headers beside key and value, at most */
 
 static struct lc_send_topic *find_topic(struct leat_producer *p, const char *name);
@@ -17,6 +18,7 @@ has_room(struct leat_producer *p, struct lc_batch *batch, const struct proto_new
 static int open_batch(struct leat_producer *p,
                       struct lc_send_partition *part,
                       size_t record_size,
+                      size_t outside,
                       int64_t *deadline);
 
 /* Choose the partition; waits until the topic is known. */
@@ -52,9 +54,7 @@ static int choose_partition(struct leat_producer *p,
 
 int lc_accumulator_append(struct leat_producer *p,
                           const struct leat_record *rec,
-                          leat_delivery_cb cb,
-                          void *arg,
-                          bool urgent,
+                          const struct lc_send *how,
                           bool *ret_wake)
 {
     const struct proto_new_record fresh = {
@@ -81,25 +81,26 @@ int lc_accumulator_append(struct leat_producer *p,
                 break;
             }
         }
-        err = open_batch(p, part, record_size, &deadline);
+        err =
+            open_batch(p, part, record_size, how->release == NULL ? 0 : rec->value.size, &deadline);
         if (err == 0) {
             break;
         }
         err = err == LEAT_EPENDING ? 0 : err; /* has waited: the partition may look different */
     }
     if (err == 0) {
-        err = lc_batch_add(part->open, &fresh, (struct lc_sink){.cb = cb, .arg = arg});
+        err = lc_batch_add(part->open, &fresh, how);
     }
     lc_partition_update(p, part);
     if (err < 0) {
         return err;
     }
     p->pending++;
-    part->open->urgent = part->open->urgent || urgent;
+    part->open->urgent = part->open->urgent || how->urgent;
     /* With an earlier batch queued or in flight its answer makes the turn; waking the loop for every record would only
      * cost. */
     if (STAILQ_EMPTY(&part->queue)) {
-        *ret_wake = *ret_wake || urgent || part->open->builder.size >= p->batch_size ||
+        *ret_wake = *ret_wake || how->urgent || part->open->builder.size >= p->batch_size ||
                     part->open->created + p->linger_ns <
                         atomic_load_explicit(&p->client->timer_at, memory_order_relaxed);
     }
@@ -260,25 +261,26 @@ static struct lc_batch *take_batch(struct leat_producer *p, size_t size)
         proto_batch_builder_init(&batch->builder);
     }
     if (lt_buf_reserve(&batch->builder.bytes, size) < 0) {
-        proto_batch_builder_release(&batch->builder);
-        lt_free(batch->sinks);
-        lt_free(batch);
+        lc_batch_discard(batch);
         return NULL;
     }
     batch->producer = p;
     return batch;
 }
 
-/* Give the partition an open batch. LEAT_EPENDING: has waited for memory, look again. */
+/* Give the partition an open batch, for a record of which `outside` bytes are not copied. LEAT_EPENDING: has waited for memory, look again. */
 static int open_batch(struct leat_producer *p,
                       struct lc_send_partition *part,
                       size_t record_size,
+                      size_t outside,
                       int64_t *deadline)
 {
     size_t charge = PROTO_BATCH_HEADER_SIZE + record_size;
+    size_t reserve = charge - outside;
     struct lc_batch *batch;
 
     charge = charge < p->batch_size ? p->batch_size : charge;
+    reserve = reserve < p->batch_size ? p->batch_size : reserve;
     if (p->memory_used > 0 && p->memory_used + charge > p->memory_max) {
         int err;
 
@@ -288,7 +290,7 @@ static int open_batch(struct leat_producer *p,
         p->waiting--;
         return p->closed ? LEAT_ECLOSED : err == 0 ? LEAT_EPENDING : err;
     }
-    batch = take_batch(p, charge);
+    batch = take_batch(p, reserve);
     if (batch == NULL) {
         return LEAT_ENOMEM;
     }
@@ -345,10 +347,34 @@ static int add_sink(struct lc_batch *batch, size_t index, struct lc_sink sink)
     return 0;
 }
 
-int lc_batch_add(struct lc_batch *batch, const struct proto_new_record *rec, struct lc_sink sink)
+static int add_loan(struct lc_batch *batch, const struct lc_send *how)
 {
-    int err = add_sink(batch, (size_t)batch->builder.record_count, sink);
+    size_t index = batch->builder.hole_count;
 
+    if (index == batch->loan_capacity) {
+        size_t capacity = index == 0 ? LOANS_FIRST : index * 2;
+        void *loans = lt_reallocarray(batch->loans, capacity, sizeof(batch->loans[0]));
+
+        if (loans == NULL) {
+            return LEAT_ENOMEM;
+        }
+        batch->loans = loans;
+        batch->loan_capacity = capacity;
+    }
+    batch->loans[index] = (struct lc_loan){how->release, how->sink.arg};
+    return 0;
+}
+
+int lc_batch_add(struct lc_batch *batch,
+                 const struct proto_new_record *rec,
+                 const struct lc_send *how)
+{
+    int err = add_sink(batch, (size_t)batch->builder.record_count, how->sink);
+
+    if (err == 0 && how->release != NULL) {
+        err = add_loan(batch, how);
+        return err < 0 ? err : proto_batch_builder_add_hole(&batch->builder, rec);
+    }
     return err < 0 ? err : proto_batch_builder_add(&batch->builder, rec);
 }
 
@@ -384,6 +410,8 @@ void lc_batch_discard(struct lc_batch *batch)
     proto_batch_builder_release(&batch->builder);
     lt_free(batch->message);
     lt_free(batch->sinks);
+    lt_free(batch->loans);
+    lt_free(batch->iov);
     lt_free(batch);
 }
 
@@ -403,7 +431,11 @@ void lc_batch_recycle(struct leat_producer *p, struct lc_batch *batch)
     {
         struct lc_batch kept = {.builder = batch->builder,
                                 .sinks = batch->sinks,
-                                .sink_capacity = batch->sink_capacity};
+                                .sink_capacity = batch->sink_capacity,
+                                .loans = batch->loans,
+                                .loan_capacity = batch->loan_capacity,
+                                .iov = batch->iov,
+                                .iov_capacity = batch->iov_capacity};
 
         *batch = kept;
     }

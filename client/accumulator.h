@@ -19,6 +19,7 @@
 #include <stdatomic.h>
 #include <sys/queue.h>
 
+#include "client/broker_conn.h"
 #include "client/client.h"
 #include "client/metadata.h"
 #include "client/partitioner.h"
@@ -33,6 +34,19 @@ struct lc_sink {
     void *arg;
 };
 
+/* What becomes of a record that is sent. */
+struct lc_send {
+    struct lc_sink sink;
+    leat_release_cb release; /* not NULL: the value is borrowed; called with sink.arg */
+    bool urgent;             /* no linger */
+};
+
+/* Who gets a borrowed value back. */
+struct lc_loan {
+    leat_release_cb release;
+    void *arg;
+};
+
 struct lc_batch {
     STAILQ_ENTRY(lc_batch) link;  /* queue of the partition; client->due; pool */
     TAILQ_ENTRY(lc_batch) in_all; /* producer->all */
@@ -42,15 +56,19 @@ struct lc_batch {
     struct lc_sink *sinks; /* one per record; only while has_sinks */
     size_t sink_capacity;
     bool has_sinks;
+    struct lc_loan *loans; /* one per hole of the builder */
+    size_t loan_capacity;
 
     bool urgent; /* somebody waits: no linger */
     bool in_flight;
-    size_t charged;   /* bytes of buffer.memory */
-    int64_t created;  /* ns */
-    uint64_t flush;   /* value of producer->flushes when it was opened */
-    int64_t attempts; /* requests that carried it */
-    uint8_t *bytes;   /* the finished batch, in the builder's memory; NULL = to be made */
-    size_t size;
+    size_t charged;          /* bytes of buffer.memory */
+    int64_t created;         /* ns */
+    uint64_t flush;          /* value of producer->flushes when it was opened */
+    int64_t attempts;        /* requests that carried it */
+    size_t size;             /* of the finished batch; 0 = to be made */
+    struct lc_pieces pieces; /* its bytes */
+    struct iovec *iov;       /* pieces.iov, writable */
+    size_t iov_capacity;
     /* outcome */
     int err;
     char *message;       /* the broker's words; NULL = text of err */
@@ -104,6 +122,7 @@ struct leat_producer {
     int64_t delivery_timeout_ns;
     int64_t max_block_ms;
     int64_t partitioner;
+    int codec; /* enum proto_codec */
     int16_t acks;
 
     pthread_mutex_t lock;
@@ -128,9 +147,7 @@ struct leat_producer {
 /* Add a record; waits as leat_send says. *ret_wake tells whether the loop should look. */
 int lc_accumulator_append(struct leat_producer *p,
                           const struct leat_record *rec,
-                          leat_delivery_cb cb,
-                          void *arg,
-                          bool urgent,
+                          const struct lc_send *how,
                           bool *ret_wake);
 
 /* Close the open batch and put it at the end of the queue. */
@@ -148,8 +165,10 @@ struct lc_batch *lc_batch_like(struct leat_producer *p, const struct lc_batch *b
 /* Free a batch that is in no list; NULL is accepted. Callbacks are not called. */
 void lc_batch_discard(struct lc_batch *batch);
 
-/* Add a record with its sink to a batch. LEAT_ENOMEM leaves it unchanged. */
-int lc_batch_add(struct lc_batch *batch, const struct proto_new_record *rec, struct lc_sink sink);
+/* Add a record to a batch, with whom to tell. LEAT_ENOMEM leaves it unchanged. */
+int lc_batch_add(struct lc_batch *batch,
+                 const struct proto_new_record *rec,
+                 const struct lc_send *how);
 
 /* The topic has this many partitions now. LEAT_ENOMEM: as before. */
 int lc_topic_grow(struct lc_send_topic *topic, int32_t partition_count);

@@ -304,33 +304,51 @@ static void close_errno(struct lc_broker *broker, const char *what, int errnum)
 
 /* ---- writing ---- */
 
+/* iov being filled with what is not sent yet. */
+struct gathering {
+    struct iovec *iov;
+    size_t room;
+    size_t used;
+    size_t skip; /* bytes that are sent already */
+};
+
+/* Returns false when there is no room for more. */
+static bool gather_piece(struct gathering *g, void *data, size_t size)
+{
+    if (g->skip >= size) {
+        g->skip -= size;
+        return true;
+    }
+    if (g->used == g->room) {
+        return false;
+    }
+    g->iov[g->used].iov_base = (uint8_t *)data + g->skip;
+    g->iov[g->used++].iov_len = size - g->skip;
+    g->skip = 0;
+    return true;
+}
+
 /* The pieces of a request behind its first `sent` bytes. Returns how many of iov are used. */
 static size_t gather(const struct lc_request *req, struct iovec *iov, size_t room)
 {
-    size_t skip = req->sent;
+    struct gathering g = {.iov = iov, .room = room, .skip = req->sent};
     size_t head_at = 0;
-    size_t used = 0;
+    bool more = true;
 
-    for (size_t i = 0; i <= req->hole_count && used < room; i++) {
-        size_t head_end = i < req->hole_count ? req->holes[i].position : req->head_size;
-        const struct iovec pieces[2] = {
-            {.iov_base = req->head + head_at, .iov_len = head_end - head_at},
-            {.iov_base = i < req->hole_count ? req->holes[i].external : NULL,
-             .iov_len = i < req->hole_count ? req->holes[i].size : 0}};
+    for (size_t i = 0; i < req->hole_count && more; i++) {
+        const struct proto_hole *hole = &req->holes[i];
+        const struct lc_pieces *pieces = hole->external;
 
-        for (size_t k = 0; k < 2 && used < room; k++) {
-            if (skip >= pieces[k].iov_len) {
-                skip -= pieces[k].iov_len;
-                continue;
-            }
-            iov[used].iov_base = (uint8_t *)pieces[k].iov_base + skip;
-            iov[used].iov_len = pieces[k].iov_len - skip;
-            skip = 0;
-            used++;
+        more = gather_piece(&g, req->head + head_at, hole->position - head_at);
+        for (size_t k = 0; k < pieces->count && more; k++) {
+            more = gather_piece(&g, pieces->iov[k].iov_base, pieces->iov[k].iov_len);
         }
-        head_at = head_end;
+        head_at = hole->position;
     }
-    return used;
+    if (more) {
+        (void)gather_piece(&g, req->head + head_at, req->head_size - head_at); /* the last */
+    }
+    return g.used;
 }
 
 /* `size` more bytes are with the kernel. */

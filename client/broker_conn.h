@@ -12,6 +12,8 @@
 #ifndef LC_BROKER_CONN_H
 #define LC_BROKER_CONN_H
 
+#include <sys/uio.h>
+
 #include "base/arena.h"
 #include "client/bytes.h"
 #include "client/client.h"
@@ -87,6 +89,12 @@ struct lc_broker {
     struct lt_buf tried;    /* reasons of the addresses tried in this attempt */
 };
 
+/* What `external` of records in a message points to: their bytes, in pieces. */
+struct lc_pieces {
+    const struct iovec *iov;
+    size_t count;
+};
+
 #define LC_SEND_NO_ANSWER 0x01 /* the broker will not answer: done when written */
 
 /* The connection to a host and port for an owner, made if it is not there (not yet connected). NULL when memory is short. */
@@ -102,8 +110,8 @@ int16_t lc_broker_version(const struct lc_broker *broker, int16_t api_key, int16
 
 /* Send a request; only while UP.
  *
- *   message     the struct of that request (proto/messages.h); copied, but for external records, whose `external` points to the bytes and which
- *               must stay until done is called
+ *   message     the struct of that request (proto/messages.h); copied, but for external records, whose `external` points to a struct lc_pieces;
+ *               that and the bytes must stay until done is called
  *   timeout_ms  for the answer, from now
  *
  * Returns 0, then `done` will be called (never from inside this call), or LEAT_ENOMEM, and it never will. */

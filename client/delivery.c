@@ -16,7 +16,7 @@ struct leat_delivery {
 };
 
 struct walk {
-    struct proto_record_iter iter;
+    struct proto_builder_walk raw;
     struct leat_record rec;
     struct lt_arena arena; /* its headers */
     int32_t decoded;       /* index of rec; -1 = none yet */
@@ -66,9 +66,9 @@ static int copy_headers(struct walk *walk, const struct proto_record *raw)
 static int decode_next(struct walk *walk, const struct lc_batch *batch)
 {
     struct proto_record raw;
-    int got = proto_record_next(&walk->iter, &raw);
+    bool got = proto_builder_walk_next(&walk->raw, &raw);
 
-    LT_ASSERT(got == 1); /* we built it */
+    LT_ASSERT(got); /* as many as there are callbacks */
     walk->decoded++;
     lc_record_reset(&walk->rec);
     walk->rec.topic = batch->partition->topic->name;
@@ -99,16 +99,7 @@ const struct leat_record *leat_delivery_record(const struct leat_delivery *d)
 
 static void start_walk(struct walk *walk, const struct lc_batch *batch)
 {
-    const struct proto_batch_builder *builder = &batch->builder;
-    const struct proto_batch_header header = {.base_offset = 0,
-                                              .base_timestamp = builder->base_timestamp,
-                                              .max_timestamp = builder->max_timestamp,
-                                              .record_count = builder->record_count,
-                                              .magic = PROTO_MAGIC_V2};
-
-    proto_record_iter_init(&walk->iter, &header,
-                           lt_slice(builder->bytes.data + PROTO_BATCH_HEADER_SIZE,
-                                    builder->bytes.size - PROTO_BATCH_HEADER_SIZE));
+    proto_builder_walk_init(&walk->raw, &batch->builder);
     lt_arena_init(&walk->arena, 0);
     walk->decoded = -1;
 }
@@ -120,6 +111,9 @@ static int run_sinks(struct lc_batch *batch, bool sync)
     struct leat_delivery delivery = {.batch = batch, .walk = &walk};
     int count = 0;
 
+    if (!batch->has_sinks) {
+        return 0;
+    }
     start_walk(&walk, batch);
     for (int32_t i = 0; i < batch->builder.record_count; i++) {
         const struct lc_sink *sink = &batch->sinks[i];
@@ -134,6 +128,26 @@ static int run_sinks(struct lc_batch *batch, bool sync)
     return count;
 }
 
+/* Nobody looks at the borrowed values any more. Returns how many were given back. */
+static int give_back(struct lc_batch *batch)
+{
+    const struct proto_batch_builder *builder = &batch->builder;
+
+    for (size_t i = 0; i < builder->hole_count; i++) {
+        batch->loans[i].release(builder->holes[i].bytes.data, builder->holes[i].bytes.size,
+                                batch->loans[i].arg);
+    }
+    return (int)builder->hole_count;
+}
+
+/* What of a batch runs in the application; returns how many callbacks that were. */
+static int run_application(struct lc_batch *batch)
+{
+    int count = run_sinks(batch, false);
+
+    return count + give_back(batch);
+}
+
 static void recycle(struct leat_producer *p, struct lc_batch *batch)
 {
     (void)pthread_mutex_lock(&p->lock);
@@ -145,10 +159,8 @@ void lc_batch_deliver(struct leat_producer *p, struct lc_batch *batch)
 {
     struct leat_client *client = p->client;
 
-    if (batch->has_sinks) {
-        (void)run_sinks(batch, true);
-    }
-    if (batch->has_sinks && client->dispatch) {
+    (void)run_sinks(batch, true); /* they are not the application's */
+    if ((batch->has_sinks || batch->builder.hole_count > 0) && client->dispatch) {
         (void)atomic_fetch_add_explicit(&p->refs, 1, memory_order_relaxed);
         (void)pthread_mutex_lock(&client->lock);
         STAILQ_INSERT_TAIL(&client->due, batch, link);
@@ -159,9 +171,7 @@ void lc_batch_deliver(struct leat_producer *p, struct lc_batch *batch)
         lc_client_signal(client);
         return;
     }
-    if (batch->has_sinks) {
-        client->callbacks += run_sinks(batch, false);
-    }
+    client->callbacks += run_application(batch);
     recycle(p, batch);
 }
 
@@ -180,7 +190,7 @@ int lc_due_run(struct leat_client *client)
         struct leat_producer *p = batch->producer;
 
         STAILQ_REMOVE_HEAD(&due, link);
-        count += run_sinks(batch, false);
+        count += run_application(batch);
         recycle(p, batch);
         lc_producer_unref(p);
     }

@@ -8,6 +8,7 @@
 #include "client/producer_impl.h"
 
 #define NS_PER_MS 1000000
+#define BORROWED_MIN 4096 /* bytes of a value below which a copy is cheaper; leat.h names it */
 #define REQUEST_OVERHEAD \
     512 /* of max.request.size: header, topic's name and numbers around the batch */
 
@@ -28,6 +29,7 @@ static void read_settings(struct leat_producer *p)
     p->linger_ns = lc_conf_number(conf, LC_CONF_LINGER_MS) * NS_PER_MS;
     p->delivery_timeout_ns = lc_conf_number(conf, LC_CONF_DELIVERY_TIMEOUT_MS) * NS_PER_MS;
     p->max_block_ms = lc_conf_number(conf, LC_CONF_MAX_BLOCK_MS);
+    p->codec = (int)lc_conf_number(conf, LC_CONF_COMPRESSION);
     p->partitioner = lc_conf_number(conf, LC_CONF_PARTITIONER);
     p->acks = acks == LC_ACKS_NONE ? 0 : acks == LC_ACKS_ONE ? 1 : -1;
 }
@@ -139,17 +141,14 @@ void lc_producer_unref(struct leat_producer *p)
 
 /* ---- sending ---- */
 
-static int send_record(struct leat_producer *p,
-                       const struct leat_record *rec,
-                       leat_delivery_cb cb,
-                       void *arg,
-                       bool urgent)
+static int
+send_record(struct leat_producer *p, const struct leat_record *rec, const struct lc_send *how)
 {
     bool wake = false;
     int err;
 
     (void)pthread_mutex_lock(&p->lock);
-    err = p->closed ? LEAT_ECLOSED : lc_accumulator_append(p, rec, cb, arg, urgent, &wake);
+    err = p->closed ? LEAT_ECLOSED : lc_accumulator_append(p, rec, how, &wake);
     (void)pthread_mutex_unlock(&p->lock);
     if (wake) {
         lc_client_wake(p->client);
@@ -157,10 +156,8 @@ static int send_record(struct leat_producer *p,
     return err;
 }
 
-int leat_send(struct leat_producer *p,
-              const struct leat_record *rec,
-              leat_delivery_cb cb,
-              void *arg)
+static int
+send_checked(struct leat_producer *p, const struct leat_record *rec, const struct lc_send *how)
 {
     if (p == NULL || rec == NULL || rec->topic == NULL) {
         return LEAT_EINVAL;
@@ -168,7 +165,38 @@ int leat_send(struct leat_producer *p,
     if (lc_client_forked(p->client)) {
         return LEAT_EFORKED;
     }
-    return send_record(p, rec, cb, arg, false);
+    return send_record(p, rec, how);
+}
+
+int leat_send(struct leat_producer *p,
+              const struct leat_record *rec,
+              leat_delivery_cb cb,
+              void *arg)
+{
+    const struct lc_send how = {.sink = {cb, arg}};
+
+    return send_checked(p, rec, &how);
+}
+
+int leat_send_borrowed(struct leat_producer *p,
+                       const struct leat_record *rec,
+                       leat_release_cb release,
+                       leat_delivery_cb cb,
+                       void *arg)
+{
+    struct lt_slice value = rec == NULL ? LT_SLICE_NULL : rec->value;
+    bool borrows = p != NULL && p->codec == PROTO_CODEC_NONE && value.size >= BORROWED_MIN;
+    const struct lc_send how = {.sink = {cb, arg}, .release = borrows ? release : NULL};
+    int err;
+
+    if (release == NULL) {
+        return LEAT_EINVAL;
+    }
+    err = send_checked(p, rec, &how);
+    if (err < 0 || !borrows) {
+        release(value.data, value.size, arg);
+    }
+    return err;
 }
 
 /* Shared by the waiting caller and the delivery; whoever leaves last frees it. */
@@ -243,14 +271,15 @@ static int queue_record(struct leat_producer *p,
                         struct sync_wait *wait,
                         int64_t deadline)
 {
-    int err = send_record(p, rec, lc_sync_delivery, wait, true);
+    const struct lc_send how = {.sink = {lc_sync_delivery, wait}, .urgent = true};
+    int err = send_record(p, rec, &how);
     bool in_time = true;
 
     while (err == LEAT_EAGAIN && !p->client->has_thread && in_time) {
         (void)pthread_mutex_lock(&p->lock);
         in_time = lc_client_wait(p->client, &p->cond, &p->lock, deadline);
         (void)pthread_mutex_unlock(&p->lock);
-        err = in_time ? send_record(p, rec, lc_sync_delivery, wait, true) : LEAT_ETIMEDOUT;
+        err = in_time ? send_record(p, rec, &how) : LEAT_ETIMEDOUT;
     }
     return err;
 }

@@ -155,6 +155,15 @@ int leat_record_set_value(struct leat_record *rec, const void *value, size_t siz
     return set_bytes(&built(rec)->value, &rec->value, value, size);
 }
 
+int leat_record_borrow_value(struct leat_record *rec, const void *value, size_t size)
+{
+    if (rec == NULL || (value == NULL && size > 0)) {
+        return LEAT_EINVAL;
+    }
+    rec->value = value == NULL ? LT_SLICE_NULL : lt_slice(value, size);
+    return 0;
+}
+
 void leat_record_set_timestamp(struct leat_record *rec, int64_t timestamp_ms)
 {
     if (rec != NULL) {

@@ -258,22 +258,57 @@ static int64_t collect(struct leat_producer *p,
 
 /* ---- requests ---- */
 
+/* List the bytes of a finished batch: its own memory, and between it what is borrowed. */
+static int list_pieces(struct lc_batch *batch, uint8_t *bytes, size_t size)
+{
+    const struct proto_batch_builder *builder = &batch->builder;
+    size_t count = 2 * builder->hole_count + 1;
+    size_t from = 0;
+
+    if (count > batch->iov_capacity) {
+        void *iov = lt_reallocarray(batch->iov, count, sizeof(batch->iov[0]));
+
+        if (iov == NULL) {
+            return LEAT_ENOMEM;
+        }
+        batch->iov = iov;
+        batch->iov_capacity = count;
+    }
+    for (size_t i = 0; i < builder->hole_count; i++) {
+        const struct proto_batch_hole *hole = &builder->holes[i];
+
+        batch->iov[2 * i] = (struct iovec){bytes + from, hole->position - from};
+        memcpy(&batch->iov[2 * i + 1].iov_base, &hole->bytes.data,
+               sizeof(void *)); /* it is read only */
+        batch->iov[2 * i + 1].iov_len = hole->bytes.size;
+        from = hole->position;
+    }
+    batch->iov[count - 1] = (struct iovec){bytes + from, size - builder->hole_size - from};
+    batch->pieces = (struct lc_pieces){batch->iov, count};
+    batch->size = size;
+    return 0;
+}
+
 /* Header, codec and CRC, once per batch; a retry sends the same bytes. */
 static int finish_batch(const struct leat_producer *p, struct lc_batch *batch)
 {
     struct proto_batch_options options;
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    int err;
 
-    if (batch->bytes != NULL) {
+    if (batch->size > 0) {
         return 0;
     }
     proto_batch_options_init(&options);
-    options.codec = (int)lc_conf_number(p->conf, LC_CONF_COMPRESSION);
+    options.codec = p->codec;
     options.level =
         options.codec == PROTO_CODEC_GZIP   ? (int)lc_conf_number(p->conf, LC_CONF_GZIP_LEVEL)
         : options.codec == PROTO_CODEC_LZ4  ? (int)lc_conf_number(p->conf, LC_CONF_LZ4_LEVEL)
         : options.codec == PROTO_CODEC_ZSTD ? (int)lc_conf_number(p->conf, LC_CONF_ZSTD_LEVEL)
                                             : PROTO_LEVEL_DEFAULT;
-    return proto_batch_builder_finish(&batch->builder, &options, &batch->bytes, &batch->size);
+    err = proto_batch_builder_finish(&batch->builder, &options, &bytes, &size);
+    return err < 0 ? err : list_pieces(batch, bytes, size);
 }
 
 /* Put a batch into the request, under its topic. */
@@ -305,7 +340,7 @@ static int add_to_request(struct proto_produce_request *request,
     proto_produce_request_partition_produce_data_init(data);
     data->index = batch->partition->index;
     data->records.size = batch->size;
-    data->records.external = batch->bytes;
+    data->records.external = &batch->pieces;
     return 0;
 }
 
@@ -318,8 +353,7 @@ static int send_request(struct leat_producer *p,
     int16_t version = lc_broker_version(broker, PROTO_API_PRODUCE, VERSION_NEWEST);
     int64_t timeout_ms = lc_conf_number(p->client->conf, LC_CONF_REQUEST_TIMEOUT_MS);
 
-    if (lc_conf_number(p->conf, LC_CONF_COMPRESSION) == PROTO_CODEC_ZSTD &&
-        version < ZSTD_VERSION) {
+    if (p->codec == PROTO_CODEC_ZSTD && version < ZSTD_VERSION) {
         return LEAT_BROKER_ERROR(PROTO_ERROR_UNSUPPORTED_COMPRESSION_TYPE);
     }
     proto_produce_request_init(&request);
@@ -399,24 +433,18 @@ static void put_back(struct leat_producer *p, struct lc_batch *batch, int err, i
            (long long)part->backoff_ms, leat_errname(err));
 }
 
-/* The records of a batch, the first `half` of them into made[0], the others into made[1]; their sinks too. */
+/* The records of a batch, the first `half` of them into made[0], the others into made[1]; their sinks and loans too. */
 static int divide(const struct lc_batch *batch, int32_t half, struct lc_batch *const made[2])
 {
-    const struct proto_batch_builder *builder = &batch->builder;
-    const struct proto_batch_header header = {.base_timestamp = builder->base_timestamp,
-                                              .max_timestamp = builder->max_timestamp,
-                                              .record_count = builder->record_count,
-                                              .magic = PROTO_MAGIC_V2};
-    struct proto_record_iter iter;
+    struct proto_builder_walk walk;
     struct proto_record raw;
     struct lt_arena arena;
+    size_t loan = 0;
     int err = 0;
 
-    proto_record_iter_init(&iter, &header,
-                           lt_slice(builder->bytes.data + PROTO_BATCH_HEADER_SIZE,
-                                    builder->bytes.size - PROTO_BATCH_HEADER_SIZE));
+    proto_builder_walk_init(&walk, &batch->builder);
     lt_arena_init(&arena, 0);
-    for (int32_t i = 0; err == 0 && proto_record_next(&iter, &raw) == 1; i++) {
+    for (int32_t i = 0; err == 0 && proto_builder_walk_next(&walk, &raw); i++) {
         struct proto_record_header *headers =
             lt_arena_calloc(&arena, (size_t)raw.header_count + 1, sizeof(*headers));
         struct proto_new_record rec = {.timestamp = raw.timestamp,
@@ -424,18 +452,25 @@ static int divide(const struct lc_batch *batch, int32_t half, struct lc_batch *c
                                        .value = raw.value,
                                        .headers = headers,
                                        .header_count = (size_t)raw.header_count};
-        struct proto_record_header_iter walk;
+        struct lc_send how = {.sink = {NULL, NULL}};
+        struct proto_record_header_iter iter;
 
         if (headers == NULL) {
             err = LEAT_ENOMEM;
             break;
         }
-        proto_record_headers_open(&raw, &walk);
+        proto_record_headers_open(&raw, &iter);
         for (int32_t k = 0; k < raw.header_count; k++) {
-            (void)proto_record_header_next(&walk, &headers[k]); /* we built it */
+            (void)proto_record_header_next(&iter, &headers[k]); /* we built it */
         }
-        err = lc_batch_add(made[i < half ? 0 : 1], &rec,
-                           batch->has_sinks ? batch->sinks[i] : (struct lc_sink){NULL, NULL});
+        if (batch->has_sinks) {
+            how.sink = batch->sinks[i];
+        }
+        if (walk.hole > loan) {
+            how.release = batch->loans[loan].release;
+            how.sink.arg = batch->loans[loan++].arg;
+        }
+        err = lc_batch_add(made[i < half ? 0 : 1], &rec, &how);
     }
     lt_arena_release(&arena);
     return err;

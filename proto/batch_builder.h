@@ -8,6 +8,9 @@
  *   proto_batch_builder_finish(&b, &options, &batch);   batch: complete bytes with CRC
  *   proto_batch_builder_reset(&b);                      memory is kept for the next one
  *
+ * Values may stay outside (proto_batch_builder_add_hole): the batch is then finished in pieces, and only its CRC has walked over
+ * their bytes.
+ *
  * The buffer grows by doubling and is kept over reset, so that in steady state a record costs no
  * allocation. Base timestamp is that of the first record, offset deltas count from 0. Threads: one
  * at a time per builder. Blocks: no. Source: KIP-98, Kafka MemoryRecordsBuilder. */
@@ -30,11 +33,22 @@ struct proto_new_record {
     size_t header_count;
 };
 
+/* Bytes that are part of the batch but not of its buffer. */
+struct proto_batch_hole {
+    size_t position;       /* in builder->bytes, where they belong */
+    struct lt_slice bytes; /* not null; the caller's until reset */
+};
+
 /* All zero is a valid empty builder. */
 struct proto_batch_builder {
-    struct lt_buf bytes;  /* room for the header, then records; owned */
+    struct lt_buf bytes;            /* room for the header, then records; owned */
+    struct proto_batch_hole *holes; /* ascending position; owned */
+    size_t hole_count;
+    size_t hole_capacity;
+    size_t hole_size;     /* sum of their bytes */
     struct lt_buf packed; /* the compressed batch after finish; owned */
-    size_t size; /* bytes of the batch so far, uncompressed, header included; 61 when empty */
+    size_t
+        size; /* bytes of the batch so far, uncompressed, header and holes included; 61 when empty */
     int64_t base_timestamp; /* ms, of the first record */
     int64_t max_timestamp;  /* ms, largest so far */
     int32_t record_count;
@@ -73,11 +87,28 @@ size_t proto_batch_builder_record_size(const struct proto_batch_builder *builder
 int proto_batch_builder_add(struct proto_batch_builder *builder,
                             const struct proto_new_record *record);
 
-/* Write the header, compress if asked, compute the CRC.
+/* The same, but the value (not null) is not copied: its bytes must stay as they are until reset. */
+int proto_batch_builder_add_hole(struct proto_batch_builder *builder,
+                                 const struct proto_new_record *record);
+
+/* Walk the records that were added, holes included; what it gives is borrowed from the builder and from the holes. Offsets count from 0. Returns
+ * false behind the last. */
+struct proto_builder_walk {
+    const struct proto_batch_builder *builder;
+    size_t position; /* of the next record */
+    size_t hole;     /* the next one */
+    int32_t index;   /* of the next record */
+};
+void proto_builder_walk_init(struct proto_builder_walk *walk,
+                             const struct proto_batch_builder *builder);
+bool proto_builder_walk_next(struct proto_builder_walk *walk, struct proto_record *ret);
+
+/* Write the header, compress if asked, compute the CRC. A batch with holes cannot be compressed; its pieces are then those of *ret_batch up to each
+ * hole's position, and the hole.
  *
  *   ret_batch  the complete batch, in memory of the builder that may be patched (proto_batch_set_...); valid until reset or
  *              release. An empty builder gives a batch with record count 0 and last offset delta -1
- *   ret_size   its size
+ *   ret_size   its size, holes included
  *
  * Can be called again with other options. Returns 0, LEAT_ENOMEM, LEAT_ECODEC, LEAT_E2BIG. */
 int proto_batch_builder_finish(struct proto_batch_builder *builder,

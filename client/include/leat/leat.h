@@ -264,6 +264,11 @@ LEAT_API int leat_record_set_topic(struct leat_record *rec, const char *topic, i
 LEAT_API int leat_record_set_key(struct leat_record *rec, const void *key, size_t size);
 LEAT_API int leat_record_set_value(struct leat_record *rec, const void *value, size_t size);
 
+/* The value is not copied: the record points to the caller's bytes, which must stay as they are
+ * until the record gets another value, is cleared or freed, and until no call uses it any more
+ * (leat_send_borrowed: until release). Returns 0 or LEAT_EINVAL, as leat_record_set_value. */
+LEAT_API int leat_record_borrow_value(struct leat_record *rec, const void *value, size_t size);
+
 /* Milliseconds since 1970; -1, the default = the time of leat_send. */
 LEAT_API void leat_record_set_timestamp(struct leat_record *rec, int64_t timestamp_ms);
 
@@ -352,6 +357,23 @@ LEAT_API const struct leat_record *leat_delivery_record(const struct leat_delive
  * (no such topic or partition, not allowed), LEAT_EAGAIN, LEAT_ENOMEM, LEAT_EFORKED. */
 LEAT_API int
 leat_send(struct leat_producer *p, const struct leat_record *rec, leat_delivery_cb cb, void *arg);
+
+/* As leat_send, without a copy of the value: from its bytes it goes to the socket. `release` is
+ * called exactly once in every outcome, also when this call returns an error, with the value and
+ * `arg`; until then the value's bytes must stay as they are (the rest of `rec` is copied, so that a
+ * record whose value was set with leat_record_borrow_value may be used again at once; the value of
+ * a record from a batch stays while the batch is held).
+ *
+ * release is called after `cb`, where callbacks run; or before this call returns, on its thread: on
+ * an error, and where the value is copied all the same, since that is cheaper (below 4096 bytes) or
+ * needed (compression.type other than none). Borrowed bytes count in buffer.memory. release NULL is
+ * LEAT_EINVAL; other errors as leat_send. */
+typedef void (*leat_release_cb)(const void *value, size_t size, void *arg);
+LEAT_API int leat_send_borrowed(struct leat_producer *p,
+                                const struct leat_record *rec,
+                                leat_release_cb release,
+                                leat_delivery_cb cb,
+                                void *arg);
 
 /* Send one record at once (no linger) and wait for the answer. On success `rec` has its partition,
  * offset and timestamp. Errors as leat_send and leat_delivery_code; LEAT_ETIMEDOUT leaves open

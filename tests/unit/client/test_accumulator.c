@@ -147,6 +147,7 @@ static void nobody(const struct leat_delivery *d, void *arg)
 /* Wherever memory ends, a record is in its batch or was refused. The loop stands still meanwhile: its lock is held. */
 START_TEST(append_survives_every_failed_allocation)
 {
+    const struct lc_send how = {.sink = {nobody, NULL}};
     bool wake = false;
     int err = LEAT_ENOMEM;
 
@@ -157,7 +158,7 @@ START_TEST(append_survives_every_failed_allocation)
         size_t pending = producer->pending;
 
         lt_alloc_fail_after(n);
-        err = lc_accumulator_append(producer, rec, nobody, NULL, false, &wake);
+        err = lc_accumulator_append(producer, rec, &how, &wake);
         lt_alloc_fail_never();
         ck_assert_uint_eq(producer->pending, pending + (err == 0));
         ck_assert_int_lt((int)n, 100);

@@ -271,8 +271,8 @@ START_TEST(full_memory_is_ridden_out)
 
     fix_set("buffer.memory", "64KiB");
     fix_set("batch.size", "4KiB");
-    fix_set("max.block.ms", "50");
-    fix_set("request.timeout.ms", "500");
+    fix_set("max.block.ms", "500");
+    fix_set("request.timeout.ms", "1000");
     rule(PROTO_API_PRODUCE, 0, 1, FAKE_SILENCE, 0);
     fix_start();
     while ((err = fix_send_number(sent, 0)) == 0) {
@@ -280,6 +280,7 @@ START_TEST(full_memory_is_ridden_out)
         ck_assert_int_lt(sent, 100000);
     }
     ck_assert_int_eq(err, LEAT_ETIMEDOUT);
+    ck_assert_int_gt(sent, 0);
     ck_assert_int_eq(leat_producer_flush(fix.producer, 30000), 0);
     ck_assert_int_eq(fix.delivered, sent);
     ck_assert_int_eq(fix_send_number(sent, 0), 0);

@@ -289,6 +289,80 @@ START_TEST(repack_keeps_the_header)
 }
 END_TEST
 
+static void add_number(struct proto_batch_builder *to, int number, bool outside)
+{
+    static const uint8_t bytes[300];
+    const struct proto_new_record record = {.timestamp = 1000 + number,
+                                            .key = number % 3 == 0 ? LT_SLICE_NULL
+                                                                   : lt_slice_text("key"),
+                                            .value = lt_slice(bytes, (size_t)number * 7),
+                                            .headers = two_headers,
+                                            .header_count = number % 2 == 0 ? 2 : 0};
+
+    ck_assert_int_eq(outside ? proto_batch_builder_add_hole(to, &record)
+                             : proto_batch_builder_add(to, &record),
+                     0);
+}
+
+static void assert_same_records(const struct proto_batch_builder *a,
+                                const struct proto_batch_builder *b)
+{
+    struct proto_builder_walk walks[2];
+    struct proto_record got[2];
+    int32_t count = 0;
+
+    proto_builder_walk_init(&walks[0], a);
+    proto_builder_walk_init(&walks[1], b);
+    while (proto_builder_walk_next(&walks[0], &got[0])) {
+        ck_assert(proto_builder_walk_next(&walks[1], &got[1]));
+        ck_assert_int_eq(got[0].timestamp, 1000 + count);
+        ck_assert_int_eq(got[1].timestamp, 1000 + count);
+        ck_assert_int_eq(got[0].offset_delta, count);
+        ck_assert(lt_slice_equal(got[0].key, got[1].key));
+        ck_assert(lt_slice_equal(got[0].value, got[1].value));
+        ck_assert_uint_eq(got[0].value.size, (size_t)count * 7);
+        ck_assert_int_eq(got[0].header_count, got[1].header_count);
+        ck_assert(lt_slice_equal(got[0].headers_raw, got[1].headers_raw));
+        count++;
+    }
+    ck_assert(!proto_builder_walk_next(&walks[1], &got[1]));
+    ck_assert_int_eq(count, 40);
+}
+
+/* Values left outside: the pieces together are the batch that copying gives, CRC included, and the walk finds the same records. */
+START_TEST(holes_give_the_same_batch)
+{
+    struct proto_batch_builder plain;
+    uint8_t *batch = NULL;
+    uint8_t *other = NULL;
+    size_t size = 0;
+    size_t other_size = 0;
+    size_t from = 0;
+
+    proto_batch_builder_init(&plain);
+    for (int i = 0; i < 40; i++) {
+        add_number(&plain, i, false);
+        add_number(&builder, i, i % 4 != 1);
+    }
+    ck_assert_uint_eq(builder.size, plain.size);
+    assert_same_records(&plain, &builder);
+    ck_assert_int_eq(proto_batch_builder_finish(&plain, &options, &batch, &size), 0);
+    ck_assert_int_eq(proto_batch_builder_finish(&builder, &options, &other, &other_size), 0);
+    ck_assert_uint_eq(size, other_size);
+    for (size_t i = 0; i < builder.hole_count; i++) {
+        const struct proto_batch_hole *hole = &builder.holes[i];
+
+        ck_assert_int_eq(lt_buf_append(&want, other + from, hole->position - from), 0);
+        ck_assert_int_eq(lt_buf_append(&want, hole->bytes.data, hole->bytes.size), 0);
+        from = hole->position;
+    }
+    ck_assert_int_eq(lt_buf_append(&want, other + from, builder.bytes.size - from), 0);
+    ck_assert_uint_eq(want.size, size);
+    ck_assert_mem_eq(want.data, batch, size);
+    proto_batch_builder_release(&plain);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("batch_builder");
@@ -304,6 +378,7 @@ int main(void)
     tcase_add_test(tc, parts_above_two_gigabytes_are_refused);
     tcase_add_loop_test(tc, a_failed_allocation_changes_nothing, 0, PROTO_CODEC_COUNT);
     tcase_add_test(tc, repack_keeps_the_header);
+    tcase_add_test(tc, holes_give_the_same_batch);
     suite_add_tcase(suite, tc);
     return test_main(suite);
 }
