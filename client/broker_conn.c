@@ -472,10 +472,10 @@ static void take_answer(struct lc_broker *broker, struct lc_bytes *frame)
 
 static void refuse_frame(struct lc_broker *broker, int err)
 {
-    const char *guess = proto_frame_guess(lt_slice(broker->in, broker->in_size));
+    const char *guess = proto_frame_guess_answer(lt_slice(broker->in, broker->in_size));
     char text[128];
 
-    if (err == LEAT_E2BIG) {
+    if (err == LEAT_E2BIG && guess == NULL) {
         lc_broker_close(broker, LEAT_EPROTOCOL, "the answer is larger than 1 GiB, or no answer");
         return;
     }
@@ -489,6 +489,11 @@ static void take_frames(struct lc_broker *broker)
 {
     size_t at = 0;
 
+    if (broker->state == LC_BROKER_HANDSHAKE &&
+        proto_frame_guess_answer(lt_slice(broker->in, broker->in_size)) != NULL) {
+        refuse_frame(broker, LEAT_EPROTOCOL);
+        return;
+    }
     while (broker->fd >= 0 && at < broker->in_size) {
         struct lt_slice whole = LT_SLICE_NULL;
         struct lt_slice rest = lt_slice(broker->in + at, broker->in_size - at);

@@ -48,3 +48,18 @@ const char *proto_frame_guess(struct lt_slice first)
     }
     return NULL;
 }
+
+const char *proto_frame_guess_answer(struct lt_slice first)
+{
+    if (first.size >= 5 && memcmp(first.data, "HTTP/", 5) == 0) {
+        return "an HTTP server listens there";
+    }
+    /* A TLS record of type alert, version 3.x: what we sent is no client hello. */
+    if (first.size >= 2 && first.data[0] == 0x15 && first.data[1] == 0x03) {
+        return "the port wants TLS";
+    }
+    if (first.size >= 4 && memcmp(first.data, "SSH-", 4) == 0) {
+        return "an SSH server listens there";
+    }
+    return NULL;
+}

@@ -35,4 +35,8 @@ int proto_frame_next(struct lt_slice bytes,
  * when a frame is refused. Constant strings. */
 const char *proto_frame_guess(struct lt_slice first);
 
+/* The same for the first bytes of an answer, as a clause: "the port wants TLS". No frame begins like that: it would be
+ * larger than 300 MB. */
+const char *proto_frame_guess_answer(struct lt_slice first);
+
 #endif

@@ -68,6 +68,13 @@ START_TEST(foreign_protocols_are_named)
     ck_assert_ptr_null(guess("\0\0\0\x16\0\x12\0\4", 8));
     ck_assert_ptr_null(guess("\x16\x03\x01\x02\x00", 5));
     ck_assert_ptr_null(guess("GETX", 4));
+    ck_assert_str_eq(proto_frame_guess_answer(lt_slice("HTTP/1.1 400", 12)),
+                     "an HTTP server listens there");
+    ck_assert_str_eq(proto_frame_guess_answer(lt_slice("\x15\x03\x01\0\x02\x02\x46", 7)),
+                     "the port wants TLS");
+    ck_assert_str_eq(proto_frame_guess_answer(lt_slice("SSH-2.0-x", 9)),
+                     "an SSH server listens there");
+    ck_assert_ptr_null(proto_frame_guess_answer(lt_slice("\0\0\x15\x03\0\0", 6)));
     ck_assert_ptr_null(guess("", 0));
 }
 END_TEST
