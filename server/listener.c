@@ -133,7 +133,13 @@ static int bind_to(struct srv_listener *listener,
     int saved = errno;
     freeaddrinfo(found);
     if (err != 0) {
-        return lt_error_set_errno(reterr, err, saved, "listeners: cannot listen on %s://%s:%s",
+        (void)lt_error_set_errno(reterr, err, saved, "listeners: cannot listen on %s://%s:%s",
+                                 listener->endpoint.name, host, port); /* err is what counts */
+        return saved != EADDRINUSE
+                   ? err
+                   : lt_error_set(reterr, err,
+                                  "listeners: cannot listen on %s://%s:%s: another program has the "
+                                  "port; stop it, or name another in 'listeners'",
                                   listener->endpoint.name, host, port);
     }
     return 0;

@@ -111,7 +111,9 @@ static int make_dirs(const struct lt_file_ops *ops, const char *path, struct lea
             err = ops->mkdir(ops, part, 0755);
             err = err == LEAT_EEXISTS ? 0 : err;
             if (err < 0) {
-                (void)lt_error_set_errno(reterr, err, errno, "%s", part);
+                (void)lt_error_set_errno(reterr, err, errno,
+                                         "%s: cannot make the data folder as user %u", part,
+                                         (unsigned)geteuid());
             } else {
                 char *slash = strrchr(part, '/');
                 if (slash != NULL) {
@@ -161,8 +163,9 @@ static int lock(struct log_data_dir *dir, struct leat_error **reterr)
         pid[size] = '\0';
         pid[strspn(pid, "0123456789")] = '\0';
         (void)ops->close(ops, fd); /* not ours */
-        return lt_error_set(reterr, LEAT_ELOCKED, "%s: in use by process %s", dir->path,
-                            pid[0] == '\0' ? "(unknown: it wrote no pid)" : pid);
+        return lt_error_set(reterr, LEAT_ELOCKED,
+                            "%s: in use by process %s; stop it, or use another data folder",
+                            dir->path, pid[0] == '\0' ? "(unknown: it wrote no pid)" : pid);
     }
     length = snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
     err = ops->ftruncate(ops, fd, 0);
