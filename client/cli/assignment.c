@@ -165,12 +165,11 @@ static int check_number(const struct cli_assignment *a,
         }
         beyond = i;
     }
-    return beyond < 0 ? 0
-                      : lt_error_set(reterr, LEAT_BROKER_ERROR(1),
-                                     "offset %" PRId64 " is beyond the end: %s/%d ends at %" PRId64
-                                     "; 'leat topic offsets %s' shows them all",
-                                     number, positions->topic, beyond, positions->ends[beyond],
-                                     positions->topic);
+    return beyond < 0
+               ? 0
+               : lt_error_set(reterr, LEAT_BROKER_ERROR(1),
+                              "offset %" PRId64 " is beyond the end: %s/%d ends at %" PRId64 "",
+                              number, positions->topic, beyond, positions->ends[beyond]);
 }
 
 static int64_t within(int64_t offset, int64_t start, int64_t end)
@@ -237,8 +236,8 @@ static int add_topic(struct cli_assignment *a, const char *name, struct leat_err
         code = add_partitions(a, topic, &positions, reterr);
     }
     if (code == 0 && a->count == before && positions.count > 0) {
-        code = lt_error_set(reterr, LEAT_ENOENT, "no partition %s; it has %d, 0 to %d",
-                            a->partitions, positions.count, positions.count - 1);
+        code = lt_error_set(reterr, LEAT_ENOENT, "no partition %s; there are %d, from 0 on",
+                            a->partitions, positions.count);
     }
     cli_positions_release(&positions);
     return code;

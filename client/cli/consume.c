@@ -15,6 +15,7 @@
 #include "client/cli/assignment.h"
 #include "client/cli/command.h"
 #include "client/cli/interrupt.h"
+#include "client/cli/outcome.h"
 #include "client/cli/printer.h"
 #include "client/cli/record_filter.h"
 
@@ -410,6 +411,11 @@ static int consume_topics(struct consume *c)
     }
     if (code == LEAT_EIO && err == NULL) {
         code = lt_error_set_errno(&err, code, errno, "cannot write to stdout");
+    }
+    if (LEAT_IS_BROKER_ERROR(code) && subject != NULL && !cli_interrupted()) {
+        int status = cli_outcome_tell(c->cli, subject, code, leat_error_message(err));
+        leat_error_free(err);
+        return status;
     }
     return code == 0 || cli_interrupted()
                ? CLI_DONE

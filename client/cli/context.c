@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/error.h"
 #include "base/properties.h"
 #include "base/units.h"
 #include "client/cli/help.h"
@@ -233,11 +234,26 @@ int cli_connect(struct cli *cli)
     if (code == 0) {
         code = leat_client_connect(cli->client, cli->timeout_ms, &err);
     }
+    if (code == LEAT_ETIMEDOUT) {
+        char servers[256] = "";
+        (void)leat_conf_get(cli->conf, "bootstrap.servers", servers,
+                            sizeof(servers)); /* cut is fine */
+        (void)lt_error_set(
+            &err, code,
+            "%s did not answer within %d ms: something accepts connections there and says nothing",
+            servers, cli->timeout_ms); /* the code stays */
+    }
     if (code != 0) {
+        char said[128];
+        (void)snprintf(said, sizeof(said), "%s", leat_error_message(err)); /* cut is fine */
         (void)cli_fail(cli, code, err, "%s",
                        cli->command); /* whatever the reason, the broker is not there for us */
-        cli_hint(cli, "is a broker running? 'leat dev' starts a throw-away one, -b HOST:PORT "
-                      "names another");
+        cli_hint(
+            cli,
+            strstr(said, "refused") != NULL
+                ? "is a broker running? 'leat dev' starts a throw-away one, -b HOST:PORT names "
+                  "another"
+                : "-b HOST:PORT names the broker; where nothing else was set its port is 9092");
         return CLI_UNREACHABLE;
     }
     return 0;

@@ -87,6 +87,14 @@ int64_t cli_deliveries_failed(void)
     return atomic_load(&tally.failed);
 }
 
+int cli_deliveries_code(void)
+{
+    (void)pthread_mutex_lock(&tally.mutex);
+    int code = tally.named_count == 0 ? 0 : tally.named[0].code;
+    (void)pthread_mutex_unlock(&tally.mutex);
+    return code;
+}
+
 void cli_deliveries_first(int32_t *ret_partition, int64_t *ret_offset)
 {
     (void)pthread_mutex_lock(&tally.mutex);

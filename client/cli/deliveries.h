@@ -22,6 +22,8 @@ void cli_deliveries_refused(int64_t number, int code, const char *message);
 int64_t cli_deliveries_stored(void);
 int64_t cli_deliveries_failed(void);
 
+int cli_deliveries_code(void); /* of the first failure; 0 = none */
+
 /* Where record number 1 went: partition and offset, -1 = not stored. */
 void cli_deliveries_first(int32_t *ret_partition, int64_t *ret_offset);
 

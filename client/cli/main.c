@@ -11,6 +11,18 @@
 #include "client/cli/command.h"
 #include "client/cli/help.h"
 
+/* A flag before the command that is none of the shared ones takes the next word for itself in the user's mind, and here it is
+ * taken for the command. */
+static int stray_flag(const char *flag)
+{
+    fprintf(
+        stderr,
+        "leat: %s stands before the command, where only the flags that all commands share may be. "
+        "Write: leat COMMAND %s ..\n",
+        flag, flag);
+    return CLI_USAGE;
+}
+
 static bool has_flag(int argc, char **argv, const char *a, const char *b)
 {
     for (int i = 1; i < argc; i++) {
@@ -79,7 +91,11 @@ int main(int argc, char **argv)
         return cli_finish(CLI_DONE);
     }
     if (command == NULL) {
-        return cli_command_unknown(argv[words[0]], second);
+        const char *before = argv[words[0] - 1];
+        bool inside;
+        return words[0] > 1 && before[0] == '-' && cli_option_find(NULL, before, &inside) == NULL
+                   ? stray_flag(before)
+                   : cli_command_unknown(argv[words[0]], second);
     }
     return cli_finish(run_command(command, argc, argv, words, used));
 }

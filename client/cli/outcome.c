@@ -23,9 +23,15 @@ static const struct {
     {LEAT_BROKER_ERROR(PROTO_ERROR_INVALID_REPLICATION_FACTOR), NULL,
      "'leat cluster brokers' shows how many brokers there are"},
     {LEAT_BROKER_ERROR(PROTO_ERROR_INVALID_PARTITIONS), NULL,
-     "-p is the new total and can only grow; 'leat topic describe %s' shows what there is"},
+     "the number of partitions can only grow; 'leat topic list' shows what there is"},
     {LEAT_BROKER_ERROR(PROTO_ERROR_TOPIC_DELETION_DISABLED), NULL,
      "the broker has delete.topic.enable=false"},
+    {LEAT_BROKER_ERROR(PROTO_ERROR_INVALID_TOPIC_EXCEPTION), NULL,
+     "a topic's name has 1 to 249 of a-z A-Z 0-9 . _ and -"},
+    {LEAT_BROKER_ERROR(PROTO_ERROR_KAFKA_STORAGE_ERROR), NULL,
+     "the broker's disk is full or failed; its log says which"},
+    {LEAT_BROKER_ERROR(PROTO_ERROR_MESSAGE_TOO_LARGE), NULL,
+     "'leat config set --topic %s max.message.bytes=SIZE' allows larger ones"},
     {LEAT_BROKER_ERROR(PROTO_ERROR_OFFSET_OUT_OF_RANGE), NULL,
      "'leat topic offsets %s' shows what there is"},
 };
@@ -74,6 +80,12 @@ int cli_outcome_tell(const struct cli *cli, const char *topic, int code, const c
     char buf[1024];
     int status =
         cli_fail_sentence(cli, code, cli_outcome_sentence(topic, code, message, buf, sizeof(buf)));
+    cli_outcome_hint(cli, topic, code);
+    return status;
+}
+
+void cli_outcome_hint(const struct cli *cli, const char *topic, int code)
+{
     for (size_t i = 0; i < KNOWN_COUNT; i++) {
         if (known[i].code == code && known[i].hint != NULL) {
             const char *at = strstr(known[i].hint, "%s");
@@ -82,7 +94,6 @@ int cli_outcome_tell(const struct cli *cli, const char *topic, int code, const c
                      at == NULL ? "" : at + 2);
         }
     }
-    return status;
 }
 
 int cli_outcome_worse(int status, int other)

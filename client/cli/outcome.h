@@ -19,6 +19,9 @@ void cli_outcome_cells(
 /* On stderr what went wrong with a topic, with a hint on a terminal. Returns the exit code. */
 int cli_outcome_tell(const struct cli *cli, const char *topic, int code, const char *message);
 
+/* The hint alone, where there is one. */
+void cli_outcome_hint(const struct cli *cli, const char *topic, int code);
+
 /* Print the rows and free the table. One item that failed has been told and needs no row, except in JSON and CSV, where the
  * row is the answer. Returns the exit code. */
 int cli_outcome_end(struct cli_table *table, const struct cli *cli, size_t count, int status);

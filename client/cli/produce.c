@@ -16,6 +16,7 @@
 #include "client/cli/command.h"
 #include "client/cli/deliveries.h"
 #include "client/cli/interrupt.h"
+#include "client/cli/outcome.h"
 #include "client/cli/record_input.h"
 #include "client/cli/record_json.h"
 
@@ -27,6 +28,8 @@
 #define CANCEL_MS 2000
 #define UNKNOWN_TOPIC_MS 3000 /* a topic that the broker creates is there long before */
 #define PROGRESS_MASK 1023
+#define SETTING_COUNT 3
+#define SETTING_SIZE 64
 
 enum { OPT_VALUE = 1, OPT_ACKS, OPT_PARTITIONER, OPT_PROGRESS, OPT_TXN };
 
@@ -39,6 +42,7 @@ struct produce_input {
     int32_t partition; /* CLI_PARTITION_OF_RECORD: not given */
     bool tombstone;    /* -Z */
     bool progress;
+    char settings[SETTING_COUNT][SETTING_SIZE]; /* flags that are settings, as KEY=VALUE */
 };
 
 struct produce {
@@ -222,27 +226,34 @@ static int set_input(struct produce *p, struct leat_error **reterr)
                : cli_record_format_parse_input(input->format, &p->records.format, reterr);
 }
 
-static int set_properties(struct produce *p, struct leat_error **reterr)
+/* The flags that are settings, behind those of -X: they are stronger. */
+static void add_properties(struct produce_input *input, struct cli *cli)
 {
     const struct {
         const char *key, *value;
-    } settings[] = {{"compression.type", p->input->codec},
-                    {"acks", p->input->acks},
-                    {"partitioner", p->input->partitioner}};
-    char text[32];
-    int code = 0;
-    for (size_t i = 0; code == 0 && i < sizeof(settings) / sizeof(settings[0]); i++) {
-        if (settings[i].value != NULL) {
-            code = leat_conf_set(p->cli->conf, settings[i].key, settings[i].value, reterr);
+    } settings[SETTING_COUNT] = {{"compression.type", input->codec},
+                                 {"acks", input->acks},
+                                 {"partitioner", input->partitioner}};
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        if (settings[i].value != NULL && cli->property_count < CLI_PROPERTIES_MAX) {
+            (void)snprintf(input->settings[i], SETTING_SIZE, "%s=%s", settings[i].key,
+                           settings[i].value); /* what is cut is no value that is known */
+            cli->properties[cli->property_count++] = input->settings[i];
         }
     }
-    if (code == 0 && leat_conf_get(p->cli->conf, "max.block.ms", text, sizeof(text)) > 0) {
-        p->block_ms = strtoll(text, NULL, 10);
-        (void)snprintf(text, sizeof(text), "%" PRId64,
-                       p->block_ms < SEND_STEP_MS ? p->block_ms : SEND_STEP_MS);
-        code = leat_conf_set(p->cli->conf, "max.block.ms", text, reterr);
+}
+
+/* leat_send is to come back often; how long a record may wait in all is kept. */
+static int take_block_time(struct produce *p, struct leat_error **reterr)
+{
+    char text[32];
+    if (leat_conf_get(p->cli->conf, "max.block.ms", text, sizeof(text)) <= 0) {
+        return 0;
     }
-    return code;
+    p->block_ms = strtoll(text, NULL, 10);
+    (void)snprintf(text, sizeof(text), "%" PRId64,
+                   p->block_ms < SEND_STEP_MS ? p->block_ms : SEND_STEP_MS);
+    return leat_conf_set(p->cli->conf, "max.block.ms", text, reterr);
 }
 
 static int run_produce(struct cli *cli, int argc, char **argv)
@@ -252,11 +263,12 @@ static int run_produce(struct cli *cli, int argc, char **argv)
     struct produce p = {.cli = cli, .input = &input};
     struct leat_error *err = NULL;
     int code = set_input(&p, &err);
+    add_properties(&input, cli);
     int status = code == 0 ? cli_connect(cli) : 0;
     if (code == 0 && status == 0) {
         p.begin_ns = lt_clock_mono_ns(lt_clock_real());
         p.progress_ns = p.begin_ns;
-        code = set_properties(&p, &err);
+        code = take_block_time(&p, &err);
     }
     if (code != 0) {
         (void)cli_fail(cli, code, err, "produce"); /* the command line was wrong */
@@ -476,7 +488,7 @@ static int send_input(struct produce *p, struct leat_error **reterr)
         }
         code = send_stream(p, STDIN_FILENO, place, reterr);
     }
-    if (code != 0 && p->records.number > 0 && !cli_interrupted()) {
+    if (code != 0 && !LEAT_IS_BROKER_ERROR(code) && p->records.number > 0 && !cli_interrupted()) {
         if (leat_error_message(*reterr)[0] == '\0') {
             (void)lt_error_set(reterr, code, "%s", leat_strerror(code)); /* the code stays */
         }
@@ -534,6 +546,27 @@ static void tell(const struct produce *p)
     }
 }
 
+/* Why the input was not read to its end. */
+static int tell_end(const struct produce *p, int code, struct leat_error *err)
+{
+    const char *message = leat_error_message(err);
+    int status;
+    if (LEAT_IS_BROKER_ERROR(code)) {
+        status = cli_outcome_tell(p->cli, p->input->topic, code, message);
+    } else {
+        fprintf(stderr, "leat: produce %s: %s\n", p->input->topic,
+                *message == '\0' ? leat_strerror(code) : message);
+        status = CLI_FAILED;
+    }
+    if (p->records.number > 1) {
+        fprintf(stderr,
+                "leat: produce %s: nothing behind it was sent; %" PRId64
+                " records before it were\n",
+                p->input->topic, p->sent);
+    }
+    return status;
+}
+
 static int finish(struct produce *p, int code, struct leat_error *err)
 {
     int status = CLI_DONE;
@@ -544,20 +577,16 @@ static int finish(struct produce *p, int code, struct leat_error *err)
         tell_progress(p, true);
     }
     if (code != 0 && !cli_interrupted()) {
-        status = cli_fail(p->cli, code, err, "produce %s", p->input->topic);
-        if (p->records.number > 1) {
-            fprintf(stderr,
-                    "leat: produce %s: nothing behind it was sent; %" PRId64
-                    " records before it were\n",
-                    p->input->topic, p->sent);
-        }
-    } else {
-        leat_error_free(err);
+        status = tell_end(p, code, err);
     }
+    leat_error_free(err);
     if (!p->cli->dry_run && cli_deliveries_stored() < p->sent) {
         cli_deliveries_tell(p->input->topic, unit(p), p->sent);
+        cli_outcome_hint(p->cli, p->input->topic, cli_deliveries_code());
         status = CLI_FAILED;
     }
-    tell(p);
+    if (p->sent > 0 || status == CLI_DONE) {
+        tell(p);
+    }
     return cli_interrupted() ? CLI_INTERRUPTED : status;
 }

@@ -209,8 +209,10 @@ int cli_record_json_read(const char *line,
     json_t *object = json_loadb(line, size, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &where);
     if (!json_is_object(object)) {
         json_decref(object);
-        return lt_error_set(reterr, LEAT_EINVAL, "not a JSON object: %s (column %d)", where.text,
-                            where.column);
+        return lt_error_set(
+            reterr, LEAT_EINVAL,
+            "not a JSON object as 'leat consume --json' prints one per line: %s (column %d)",
+            where.text, where.column);
     }
     leat_record_clear(rec);
     const char *name = topic != NULL ? topic : json_string_value(json_object_get(object, "topic"));

@@ -222,7 +222,7 @@ def test_ranges_counts_and_partitions(broker):
     consume = run(broker.address, "consume", name, "-e", "-p", "2", "-o", "oldest").stdout.split()
     assert consume == [f"2.{i}" for i in range(10)]
     assert run(broker.address, "consume", name, "-n", "5", "-p", "1").stdout.split() == [f"1.{i}" for i in range(5)]
-    assert "no partition 9; it has 4, 0 to 3" in run(broker.address, "cat", name, "-p", "9", status=1).stderr
+    assert "no partition 9; there are 4, from 0 on" in run(broker.address, "cat", name, "-p", "9", status=1).stderr
     beyond = run(broker.address, "cat", name, "-p", "1", "-o", "1000", status=1).stderr
     assert "offset 1000 is beyond the end" in beyond and "OFFSET_OUT_OF_RANGE" in beyond
 
@@ -357,5 +357,3 @@ def test_records_that_are_refused_are_named(broker, topic):
     assert f"leat: produce {topic}: 1 of 3 records were not acknowledged\n" in done.stderr, done.stderr
     assert "leat:   line 2: " in done.stderr and "(MESSAGE_TOO_LARGE)" in done.stderr
     assert run(broker.address, "cat", topic).stdout == "small\nsmall\n"
-    done = run(broker.address, "produce", topic, "-p", "5", "--timeout", "1s", stdin="x\n", status=1)
-    assert "line 1" in done.stderr

@@ -15,7 +15,7 @@ GOLDEN = TOP / "tests/golden/cli"
 
 
 def environment(extra=None):
-    env = {k: v for k, v in os.environ.items() if not k.startswith("LEAT_") or k == "LEAT_BUILD"}
+    env = {k: v for k, v in os.environ.items() if not k.startswith("LEAT_")}
     env.update(HOME="/nonexistent", **(extra or {}))
     return env
 
