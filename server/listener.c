@@ -137,10 +137,11 @@ static int bind_to(struct srv_listener *listener,
                                  listener->endpoint.name, host, port); /* err is what counts */
         return saved != EADDRINUSE
                    ? err
-                   : lt_error_set(reterr, err,
-                                  "listeners: cannot listen on %s://%s:%s: another program has the "
-                                  "port; stop it, or name another in 'listeners'",
-                                  listener->endpoint.name, host, port);
+                   : lt_error_set(
+                         reterr, err,
+                         "listeners: cannot listen on %s://%s:%s: the port is in "
+                         "use; stop the other program, or name another port in 'listeners'",
+                         listener->endpoint.name, host, port);
     }
     return 0;
 }
