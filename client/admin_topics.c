@@ -558,7 +558,7 @@ static int16_t version_used(const struct lc_broker *broker, int16_t key)
     static const struct {
         int16_t key;
         int16_t max;
-    } used[] = {{PROTO_API_PRODUCE, 12},          {PROTO_API_FETCH, 12},
+    } used[] = {{PROTO_API_PRODUCE, 12},          {PROTO_API_FETCH, 18},
                 {PROTO_API_LIST_OFFSETS, 8},      {PROTO_API_METADATA, METADATA_VERSION_NEWEST},
                 {PROTO_API_API_VERSIONS, 4},      {PROTO_API_CREATE_TOPICS, 7},
                 {PROTO_API_DELETE_TOPICS, 6},     {PROTO_API_DELETE_RECORDS, 2},

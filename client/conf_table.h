@@ -93,7 +93,7 @@ enum lc_conf_type {
     XX(CONTROL_RECORDS, "leat.control.records", LC_BOOL, "false", 0, 0, NULL, \
        "Hand out the markers that end transactions as records too") \
     XX(QUEUED_KBYTES, "queued.max.messages.kbytes", LC_INT, "65536", 1, 1 << 21, NULL, \
-       "KiB fetched ahead of leat_consumer_poll; above it fetching pauses")
+       "KiB fetched ahead of leat_consumer_poll: a request goes out below half of it and asks for at most the other half")
 
 /* A key, or with a dot at its end all keys that begin with it; and what is said when somebody sets it. */
 #define LC_CONF_LATER(XX) \

@@ -10,12 +10,13 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "client/consumer_impl.h"
+#include "client/fetch_session.h"
 
 #define NS_PER_MS 1000000
 
 static void on_start(struct leat_client *client, struct lc_command *command);
 static void on_stop(struct leat_client *client, struct lc_command *command);
-static void drop_stale(struct leat_consumer *c);
+static void drop_chunks(struct leat_consumer *c);
 
 /* ---- making and freeing ---- */
 
@@ -40,6 +41,8 @@ static struct leat_consumer *make_consumer(struct leat_client *client, const str
     c->committed = lc_conf_number(c->conf, LC_CONF_ISOLATION) != 0;
     (void)pthread_mutex_init(&c->lock, NULL);
     STAILQ_INIT(&c->queue);
+    STAILQ_INIT(&c->parked);
+    LIST_INIT(&c->sessions);
     STAILQ_INIT(&c->errors);
     c->start.run = on_start;
     c->stop.run = on_stop;
@@ -113,9 +116,9 @@ void lc_consumer_unref(struct leat_consumer *c)
         return;
     }
     for (size_t i = 0; i < c->part_count; i++) {
-        c->parts[i]->seq++;
+        lc_part_renew(c->parts[i]);
     }
-    drop_stale(c);
+    drop_chunks(c);
     free_errors(c);
     for (size_t i = 0; i < c->part_count; i++) {
         lc_part_unref(c->parts[i]);
@@ -148,6 +151,7 @@ static void leave_loop(struct leat_client *client, struct leat_consumer *c)
             lc_broker_close(broker, LEAT_ECANCELED, "the consumer is gone");
         }
     }
+    lc_sessions_free(c); /* their requests have ended with the connections */
     TAILQ_REMOVE(&client->consumers, c, link);
     lc_consumer_unref(c);
 }
@@ -169,10 +173,10 @@ int leat_consumer_close(struct leat_consumer *c, int timeout_ms, struct leat_err
     (void)pthread_mutex_lock(&c->lock);
     c->closed = true;
     for (size_t i = 0; i < c->part_count; i++) {
-        c->parts[i]->seq++;
+        lc_part_renew(c->parts[i]);
         c->parts[i]->state = LC_PART_STOPPED;
     }
-    drop_stale(c);
+    drop_chunks(c);
     (void)pthread_mutex_unlock(&c->lock);
     return 0;
 }
@@ -193,27 +197,54 @@ void leat_consumer_free(struct leat_consumer *c)
 
 /* ---- what is read, and from where ---- */
 
-/* Chunks and errors from before an assign or seek. Lock held. */
-static void drop_stale(struct leat_consumer *c)
+void lc_part_renew(struct lc_part *part)
+{
+    part->seq++;
+    part->chunk_count = 0;
+}
+
+/* Of one list; *parked_size NULL: it is not the list of those parked. */
+static void drop_stale_of(struct leat_consumer *c, struct lc_chunk_list *list, size_t *parked_size)
 {
     struct lc_chunk_list kept = STAILQ_HEAD_INITIALIZER(kept);
     struct lc_chunk *chunk;
 
+    while ((chunk = STAILQ_FIRST(list)) != NULL) {
+        STAILQ_REMOVE_HEAD(list, link);
+        if (chunk->seq == chunk->part->seq) {
+            STAILQ_INSERT_TAIL(&kept, chunk, link);
+            continue;
+        }
+        c->queued -= chunk->size;
+        if (parked_size != NULL) {
+            *parked_size -= chunk->size;
+        }
+        lc_chunk_free(chunk);
+    }
+    STAILQ_CONCAT(list, &kept);
+}
+
+void lc_consumer_drop_stale(struct leat_consumer *c)
+{
+    drop_stale_of(c, &c->queue, NULL);
+    drop_stale_of(c, &c->parked, &c->parked_size);
+}
+
+/* The current chunk goes if it counts no more. Polling thread, lock held. */
+static void drop_current(struct leat_consumer *c)
+{
     if (c->current != NULL && c->current->seq != c->current->part->seq) {
         c->queued -= c->current->size;
         lc_chunk_free(c->current);
         c->current = NULL;
     }
-    while ((chunk = STAILQ_FIRST(&c->queue)) != NULL) {
-        STAILQ_REMOVE_HEAD(&c->queue, link);
-        if (chunk->seq == chunk->part->seq) {
-            STAILQ_INSERT_TAIL(&kept, chunk, link);
-        } else {
-            c->queued -= chunk->size;
-            lc_chunk_free(chunk);
-        }
-    }
-    STAILQ_CONCAT(&c->queue, &kept);
+}
+
+/* All chunks from before an assign or seek. Polling thread, lock held. */
+static void drop_chunks(struct leat_consumer *c)
+{
+    drop_current(c);
+    lc_consumer_drop_stale(c);
 }
 
 /* Point a partition at an offset or a special one. */
@@ -232,9 +263,11 @@ point(const struct leat_consumer *c, struct lc_part *part, int64_t offset, bool 
     part->lookup = offset;
     part->fetch_offset = offset;
     part->position = offset < 0 ? LEAT_EAGAIN : offset;
+    part->fetched_epoch = -1;
+    part->leader_epoch = -1;
     part->high_watermark = -1;
     part->retry_at = 0;
-    part->tell_at = 0;
+    part->told_code = 0;
     part->backoff_ms = lc_conf_number(c->client->conf, LC_CONF_RETRY_BACKOFF_MS);
     return 0;
 }
@@ -277,7 +310,7 @@ static int replace_parts(struct leat_consumer *c, struct lc_part **parts, size_t
     }
     c->dropped = dropped;
     for (size_t i = 0; i < old_count; i++) {
-        old[i]->seq++;
+        lc_part_renew(old[i]);
         if (old[i]->metadata != NULL) {
             c->dropped[c->dropped_count++] = old[i]->metadata;
             old[i]->metadata = NULL;
@@ -285,7 +318,8 @@ static int replace_parts(struct leat_consumer *c, struct lc_part **parts, size_t
     }
     c->parts = parts;
     c->part_count = count;
-    drop_stale(c);
+    c->assignments++;
+    drop_chunks(c);
     free_parts(old, old_count);
     return 0;
 }
@@ -310,7 +344,7 @@ static int check_offsets(const struct leat_consumer *c,
     return 0;
 }
 
-static int check_usable(const struct leat_consumer *c, struct leat_error **reterr)
+int lc_consumer_usable(const struct leat_consumer *c, struct leat_error **reterr)
 {
     if (c == NULL) {
         return lt_error_set(reterr, LEAT_EINVAL, "no consumer");
@@ -327,7 +361,7 @@ int leat_consumer_assign(struct leat_consumer *c,
 {
     size_t count = leat_offsets_count(parts);
     struct lc_part **fresh;
-    int err = check_usable(c, reterr);
+    int err = lc_consumer_usable(c, reterr);
 
     if (err == 0) {
         err = check_offsets(c, parts, true, reterr);
@@ -355,8 +389,8 @@ int leat_consumer_assign(struct leat_consumer *c,
     return 0;
 }
 
-static struct lc_part *
-find_part(const struct leat_consumer *c, const char *topic, int32_t partition)
+struct lc_part *
+lc_consumer_part(const struct leat_consumer *c, const char *topic, int32_t partition)
 {
     for (size_t i = 0; i < c->part_count; i++) {
         if (c->parts[i]->partition == partition && strcmp(c->parts[i]->topic, topic) == 0) {
@@ -373,20 +407,20 @@ seek_all(struct leat_consumer *c, const struct leat_offsets *offsets, struct lea
     for (size_t i = 0; i < leat_offsets_count(offsets); i++) {
         const struct lc_offset *entry = &offsets->entries[i];
 
-        if (find_part(c, entry->topic, entry->partition) == NULL) {
+        if (lc_consumer_part(c, entry->topic, entry->partition) == NULL) {
             return lt_error_set(reterr, LEAT_ENOENT, "%s-%d is not assigned", entry->topic,
                                 (int)entry->partition);
         }
     }
     for (size_t i = 0; i < leat_offsets_count(offsets); i++) {
         const struct lc_offset *entry = &offsets->entries[i];
-        struct lc_part *part = find_part(c, entry->topic, entry->partition);
+        struct lc_part *part = lc_consumer_part(c, entry->topic, entry->partition);
 
         LT_ASSERT(part != NULL); /* the loop above found every one */
-        part->seq++;
+        lc_part_renew(part);
         (void)point(c, part, entry->offset, false); /* checked before */
     }
-    drop_stale(c);
+    drop_chunks(c);
     return 0;
 }
 
@@ -394,7 +428,7 @@ int leat_consumer_seek(struct leat_consumer *c,
                        const struct leat_offsets *offsets,
                        struct leat_error **reterr)
 {
-    int err = check_usable(c, reterr);
+    int err = lc_consumer_usable(c, reterr);
 
     if (err == 0) {
         err = check_offsets(c, offsets, false, reterr);
@@ -437,7 +471,7 @@ int leat_consumer_seek_time(struct leat_consumer *c,
 {
     struct leat_offsets *times;
     struct leat_offsets *found = NULL;
-    int err = check_usable(c, reterr);
+    int err = lc_consumer_usable(c, reterr);
 
     if (err < 0) {
         return err;
@@ -471,13 +505,13 @@ int leat_consumer_seek_time(struct leat_consumer *c,
 int64_t leat_consumer_position(struct leat_consumer *c, const char *topic, int32_t partition)
 {
     const struct lc_part *part;
-    int64_t position = check_usable(c, NULL);
+    int64_t position = lc_consumer_usable(c, NULL);
 
     if (position < 0 || topic == NULL) {
         return position < 0 ? position : LEAT_EINVAL;
     }
     (void)pthread_mutex_lock(&c->lock);
-    part = find_part(c, topic, partition);
+    part = lc_consumer_part(c, topic, partition);
     position = part == NULL ? LEAT_ENOENT : part->position;
     (void)pthread_mutex_unlock(&c->lock);
     return position;
@@ -486,13 +520,13 @@ int64_t leat_consumer_position(struct leat_consumer *c, const char *topic, int32
 int64_t leat_consumer_lag(struct leat_consumer *c, const char *topic, int32_t partition)
 {
     const struct lc_part *part;
-    int64_t lag = check_usable(c, NULL);
+    int64_t lag = lc_consumer_usable(c, NULL);
 
     if (lag < 0 || topic == NULL) {
         return lag < 0 ? lag : LEAT_EINVAL;
     }
     (void)pthread_mutex_lock(&c->lock);
-    part = find_part(c, topic, partition);
+    part = lc_consumer_part(c, topic, partition);
     if (part == NULL) {
         lag = LEAT_ENOENT;
     } else if (part->position < 0 || part->high_watermark < 0) {
@@ -555,6 +589,7 @@ static int take_error(struct leat_consumer *c, struct leat_error **reterr)
 /* Make the next chunk current. Lock held. */
 static bool take_chunk(struct leat_consumer *c)
 {
+    drop_current(c);
     if (c->current == NULL && !STAILQ_EMPTY(&c->queue)) {
         c->current = STAILQ_FIRST(&c->queue);
         STAILQ_REMOVE_HEAD(&c->queue, link);
@@ -566,11 +601,15 @@ static bool take_chunk(struct leat_consumer *c)
 static void finish_chunk(struct leat_consumer *c)
 {
     struct lc_chunk *chunk = c->current;
+    struct lc_part *part = chunk->part;
 
     c->current = NULL;
     c->queued -= chunk->size;
+    if (--part->chunk_count == 0 && part->state == LC_PART_FETCH) {
+        part->position = part->fetch_offset; /* also where a reset has moved it meanwhile */
+    }
     lc_chunk_free(chunk);
-    if (c->throttled && c->queued < c->queue_size_max) {
+    if (c->throttled && !lc_consumer_full(c)) {
         c->throttled = false;
         lc_client_wake(c->client);
     }
@@ -585,10 +624,16 @@ static int fill(struct leat_consumer *c, struct leat_batch *batch, struct leat_e
         struct lc_chunk *chunk = c->current;
         struct lc_part *part = chunk->part;
         int64_t position = part->position;
+        size_t count = batch->count;
 
         (void)pthread_mutex_unlock(&c->lock);
         err = lc_batch_fill(batch, c, chunk, &position);
         (void)pthread_mutex_lock(&c->lock);
+        if (chunk->seq != part->seq) {
+            batch->count = count; /* the loop has found that the log is another one */
+            err = 0;
+            continue;
+        }
         part->position = position;
         if (err == 0 && !chunk->open && chunk->rest.size == 0) {
             finish_chunk(c);
@@ -597,8 +642,8 @@ static int fill(struct leat_consumer *c, struct leat_batch *batch, struct leat_e
                                (int)part->partition, (long long)position, leat_strerror(err));
             if (err != LEAT_ENOMEM) {
                 part->state = LC_PART_STOPPED;
-                part->seq++; /* what was fetched behind it goes too */
-                drop_stale(c);
+                lc_part_renew(part); /* what was fetched behind it goes too */
+                drop_chunks(c);
             }
         }
     }
@@ -665,7 +710,7 @@ int leat_consumer_poll(struct leat_consumer *c,
                        struct leat_error **reterr)
 {
     struct leat_batch *batch;
-    int err = check_usable(c, reterr);
+    int err = lc_consumer_usable(c, reterr);
 
     if (err < 0) {
         return err;

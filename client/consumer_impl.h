@@ -1,10 +1,16 @@
-/* consumer_impl.h: shared by consumer.c (calls of applications), fetcher.c (the loop's side) and batch.c (records out of fetched bytes) alone.
+/* consumer_impl.h: shared by consumer.c and pause.c (calls of applications), fetcher.c, fetch_session.c and offset_lookup.c (the loop's side) and
+ * batch.c (records out of fetched bytes) alone.
  *
  *   loop                                  application's thread
  *   lookup -> fetch -> chunk -> queue --> poll -> leat_batch
+ *                           \-> parked    while the partition is paused
  *
- * A chunk is what one fetch answer brought for one partition: it holds a reference to the answer's bytes. `seq` of a partition is raised by assign
- * and seek; chunks and answers with an older one are dropped. The loop fetches ahead of the application until queued.max.messages.kbytes wait.
+ * A chunk is what one fetch answer brought for one partition: it holds a reference to the answer's bytes. `seq` of a partition is raised by assign,
+ * seek and everything else that moves it; chunks and answers with an older one are dropped.
+ *
+ * Memory: chunks that wait count in `queued`. A fetch goes out while less than half of queued.max.messages.kbytes waits, and asks for at
+ * most the other half, shared between the leaders: so the setting is a bound, but for one batch per leader that is larger than its share. Chunks of paused partitions
+ * have up to half of it; what does not fit is dropped and fetched again after resume.
  *
  * Threads: consumer->lock guards everything that is not marked otherwise. Chunks that are taken out of the queue belong to the polling thread. */
 #ifndef LC_CONSUMER_IMPL_H
@@ -26,7 +32,10 @@ enum lc_part_state {
     LC_PART_LOOKUP = 0,  /* the offset to read from is to be looked up: `lookup` */
     LC_PART_FETCH = 1,   /* fetch_offset is known */
     LC_PART_STOPPED = 2, /* an error was told that only seek ends */
+    LC_PART_CHECK = 3,   /* the leader epoch has risen: is the log still the one that was read? */
 };
+
+struct lc_session;
 
 struct lc_part {
     _Atomic int refs; /* assignment, each chunk, each request that names it */
@@ -40,11 +49,20 @@ struct lc_part {
     int64_t high_watermark;
     int64_t last_stable;
     int64_t log_start;
-    bool in_request;  /* a fetch or lookup for it is out */
+    size_t chunk_count;         /* chunks of this seq that are not read up */
+    int32_t fetched_epoch;      /* leader epoch of the batch before fetch_offset; -1 = not known */
+    int32_t leader_epoch;       /* newest that fetch_offset was checked against; -1 = none */
+    struct proto_uuid topic_id; /* whose offsets these are; zero = not known */
+    bool paused;
+    bool in_request;  /* a lookup or check for it is out */
     int64_t retry_at; /* ns */
     int64_t backoff_ms;
-    int64_t tell_at;           /* ns: a lasting error is told again then */
+    int told_code;             /* last error that was told and still lasts; 0 = none */
+    int64_t tell_at;           /* ns: it is told again then */
     struct lc_topic *metadata; /* what it points to: loop */
+    /* loop */
+    struct lc_session *session; /* that it is a member of; NULL = none */
+    size_t slot;                /* its place there */
 };
 
 /* A lasting error of one partition, to be told by poll. */
@@ -89,6 +107,7 @@ struct lc_chunk {
 
 STAILQ_HEAD(lc_chunk_list, lc_chunk);
 STAILQ_HEAD(lc_part_error_list, lc_part_error);
+LIST_HEAD(lc_session_list, lc_session);
 
 struct leat_consumer {
     TAILQ_ENTRY(leat_consumer) link; /* client->consumers, loop */
@@ -112,7 +131,10 @@ struct leat_consumer {
         *dropped; /* metadata of partitions that are no longer assigned; the loop lets go of it */
     size_t dropped_count;
     struct lc_chunk_list queue;
-    size_t queued; /* bytes of chunks in the queue and in `current` */
+    struct lc_chunk_list parked; /* of paused partitions */
+    size_t queued;               /* bytes of chunks in the queue, in `current` and parked */
+    size_t parked_size;          /* bytes of those parked */
+    unsigned assignments;        /* counts leat_consumer_assign: sessions begin anew */
     struct lc_part_error_list errors;
     bool closed;
     bool waiting;   /* poll sleeps on wait_fd */
@@ -120,7 +142,8 @@ struct leat_consumer {
     /* polling thread */
     struct lc_chunk *current; /* partly read; lock to replace */
     /* loop */
-    size_t rotor; /* partition that comes first in the next fetch */
+    struct lc_session_list sessions; /* one per leader that was fetched from */
+    size_t session_count;
 };
 
 /* leat_batch: records and what they point into. */
@@ -138,6 +161,35 @@ struct leat_batch {
 
 void lc_part_unref(struct lc_part *part);
 void lc_chunk_free(struct lc_chunk *chunk);
+
+/* What was fetched and asked for this partition counts no more: drop it with lc_consumer_drop_stale. Lock held. */
+void lc_part_renew(struct lc_part *part);
+
+/* Free chunks that count no more. Not `current`, which poll may be decoding: poll drops it. Lock held. */
+void lc_consumer_drop_stale(struct leat_consumer *c);
+
+/* The assigned partition, NULL = none. Lock held. */
+struct lc_part *
+lc_consumer_part(const struct leat_consumer *c, const char *topic, int32_t partition);
+
+/* 0, or why the consumer cannot be used: NULL, or inherited through a fork. */
+int lc_consumer_usable(const struct leat_consumer *c, struct leat_error **reterr);
+
+/* Bytes that may wait besides what is parked. Lock held. */
+static inline size_t lc_consumer_room(const struct leat_consumer *c)
+{
+    return c->queue_size_max > c->parked_size ? c->queue_size_max - c->parked_size : 0;
+}
+
+/* Is so much waiting that nothing is to be fetched? Lock held. */
+static inline bool lc_consumer_full(const struct leat_consumer *c)
+{
+    return c->queued - c->parked_size >= (lc_consumer_room(c) + 1) / 2;
+}
+
+/* A chunk of a paused partition: kept, or dropped together with all others of the partition, which then is fetched again from where poll is. The
+ * chunk is the callee's in any case. Lock held. */
+void lc_consumer_park(struct leat_consumer *c, struct lc_chunk *chunk);
 void lc_consumer_unref(struct leat_consumer *c);
 
 /* Something for poll (or the application's loop) has come. Lock held. */
@@ -154,7 +206,23 @@ struct leat_batch *lc_leat_batch_new(size_t count_max);
 /* fetcher.c, loop. */
 int64_t lc_fetcher_turn(struct leat_consumer *c, int64_t now);
 
-/* loop, lock held: an error of a partition that lasts. Told at most every few seconds. */
+/* loop, lock held: a request for the partition failed with this code: look up, tell, refresh the metadata, pause, as it needs. */
+void lc_fetcher_take_error(struct leat_consumer *c, struct lc_part *part, int err);
+
+/* loop, lock held: an answer without error: the next pause is short, the next error is news. */
+void lc_fetcher_succeeded(struct leat_consumer *c, struct lc_part *part);
+
+/* loop, lock held: try again after a pause. */
+void lc_fetcher_pause(struct leat_consumer *c, struct lc_part *part);
+
+/* loop, lock held: the log behind fetch_offset is not the one that was read: it was cut at `end` (-1: nothing of it is left). `what` says how, if nobody may
+ * decide for the application. */
+void lc_fetcher_truncated(struct leat_consumer *c,
+                          struct lc_part *part,
+                          int64_t end,
+                          const char *what);
+
+/* loop, lock held: an error of a partition that lasts. The same one is told at most every few seconds. */
 void lc_fetcher_tell(struct leat_consumer *c, struct lc_part *part, int code, const char *message);
 
 #endif

@@ -435,6 +435,12 @@ LEAT_API LEAT_CHECK int leat_consumer_new(struct leat_client *client,
                                           struct leat_error **reterr);
 
 /* Read these partitions from these offsets (LEAT_OFFSET_START, _END and _RESET too), and no others.
+ *
+ * What auto.offset.reset decides while reading: an offset that does not exist (any more) moves to
+ * the start (earliest) or the end (latest). Where a change of leader has cut the log behind what
+ * was read, reading goes on at the cut; where the topic was deleted and created again, at the start
+ * of the new one. With none each of these is LEAT_ERANGE from poll.
+ *
  * Also a partition that was assigned before starts at the offset that is named. parts NULL or
  * empty = none. Fetching begins in the background at once. Returns 0, LEAT_EINVAL, LEAT_ENOMEM,
  * LEAT_EFORKED; on error nothing has changed. Blocks: no. */
@@ -478,6 +484,20 @@ LEAT_API int leat_consumer_seek_time(struct leat_consumer *c,
                                      int64_t timestamp_ms,
                                      int timeout_ms,
                                      struct leat_error **reterr);
+
+/* Leave partitions out for a while; parts NULL = all that are assigned. A paused partition is not
+ * fetched, and the broker is not asked about it; what was fetched before is kept (up to half of
+ * queued.max.messages.kbytes for all that are paused) and comes after resume. Seek works meanwhile
+ * and leaves it paused; leat_consumer_assign begins with nothing paused.
+ *
+ * leat_consumer_paused: a new list of what is paused, offset = position; free it with
+ * leat_offsets_free.
+ *
+ * Return 0, LEAT_ENOENT (a partition is not assigned; nothing has changed), LEAT_EINVAL (NULL),
+ * LEAT_ECLOSED, LEAT_ENOMEM (_paused), LEAT_EFORKED. Block: no. */
+LEAT_API int leat_consumer_pause(struct leat_consumer *c, const struct leat_offsets *parts);
+LEAT_API int leat_consumer_resume(struct leat_consumer *c, const struct leat_offsets *parts);
+LEAT_API int leat_consumer_paused(struct leat_consumer *c, struct leat_offsets **ret_parts);
 
 /* Offset of the next record that poll will return or look at: it passes gaps and control records
  * too, so position >= end means everything was read. Negative: LEAT_ENOENT (not assigned),

@@ -101,7 +101,7 @@ static void walk_cluster(void)
         EXPECT(leat_result_int(rows, i, "used") <= leat_result_int(rows, i, "max"));
         used += leat_result_int(rows, i, "used") >= 0;
     }
-    EXPECT(used == 12);
+    EXPECT(used == 13);
     leat_result_free(rows);
     bad_at(leat_get_configs(client, "broker:4711", WAIT_MS, &rows, &why), LEAT_ENOENT, &why, "4711",
            __LINE__);
