@@ -1,6 +1,6 @@
 /* fake_broker.c: see fake_broker.h. Plain threads and blocking sockets: the thing under test is the client. check's assertions
  * are for one thread, so that LT_ASSERT stands here. */
-#include "tests/support/client/fake_broker.h"
+#include "tests/support/client/fake_broker_impl.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -22,67 +22,6 @@
 #include "proto/messages.h"
 #include "proto/record_batch.h"
 #include "proto/varint.h"
-
-#define RULES_MAX 16
-#define CONNECTIONS_MAX 256
-#define PARTITIONS_MAX 16
-#define NODES_MAX 4
-#define FIRST_EPOCH 5
-#define API_KEYS 128
-
-struct log_part {
-    struct lt_buf bytes; /* whole batches */
-    int64_t start;
-    int64_t end;
-    int32_t leader;
-    int32_t epoch;
-};
-
-struct node {
-    struct fake_broker *broker;
-    int32_t id;
-    int listener; /* -1 = down */
-    int port;
-    pthread_t acceptor;
-};
-
-struct connection {
-    struct node *node;
-    int fd; /* -1 = the slot is free */
-    pthread_t thread;
-    struct lt_buf held; /* FAKE_REORDER: an answer that waits for the next one; of the thread */
-};
-
-struct fake_broker {
-    pthread_mutex_t lock;
-    pthread_cond_t cond; /* something was appended, or everything ends */
-    struct log_part parts[PARTITIONS_MAX];
-    int32_t part_count;
-    struct fake_rule rules[RULES_MAX];
-    size_t rule_count;
-    int counts[API_KEYS];
-    size_t batch_max;
-    bool topic_gone;
-    char address[32]; /* of the first node */
-    bool ending;
-    struct node nodes[NODES_MAX];
-    int32_t node_count;
-    struct connection connections[CONNECTIONS_MAX];
-};
-
-/* One request being answered. */
-struct exchange {
-    struct fake_broker *broker;
-    const struct node *node;
-    struct lt_arena arena;
-    struct proto_request_header header;
-    const struct proto_api *api;
-    struct proto_reader reader;
-    bool has_rule;
-    struct fake_rule rule;
-    bool no_answer; /* acks=0 */
-    void *response;
-};
 
 static void *accept_all(void *arg);
 static void *serve(void *arg);
@@ -106,7 +45,7 @@ static int listen_at(int port, int *ret_port)
 }
 
 /* No lock is held. */
-static void start_node(struct node *node)
+static void start_node(struct fake_node *node)
 {
     node->listener = listen_at(node->port, &node->port);
     LT_ASSERT((pthread_create(&node->acceptor, NULL, accept_all, node)) == 0);
@@ -114,9 +53,9 @@ static void start_node(struct node *node)
 
 int32_t fake_broker_add_node(struct fake_broker *broker)
 {
-    struct node *node = &broker->nodes[broker->node_count];
+    struct fake_node *node = &broker->nodes[broker->node_count];
 
-    LT_ASSERT(broker->node_count < NODES_MAX);
+    LT_ASSERT(broker->node_count < FAKE_NODES_MAX);
     node->broker = broker;
     node->id = broker->node_count + 1;
     start_node(node);
@@ -130,13 +69,14 @@ struct fake_broker *fake_broker_new(int32_t partition_count)
 {
     struct fake_broker *broker = lt_calloc(1, sizeof(*broker));
 
-    LT_ASSERT(broker != NULL);
+    LT_ASSERT(broker != NULL && partition_count <= FAKE_PARTITIONS_MAX);
     broker->part_count = partition_count;
+    broker->topic_id.bytes[0] = 1;
     for (int32_t i = 0; i < partition_count; i++) {
         broker->parts[i].leader = 1;
-        broker->parts[i].epoch = FIRST_EPOCH;
+        broker->parts[i].epoch = FAKE_FIRST_EPOCH;
     }
-    for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+    for (size_t i = 0; i < FAKE_CONNECTIONS_MAX; i++) {
         broker->connections[i].fd = -1;
     }
     LT_ASSERT((pthread_mutex_init(&broker->lock, NULL)) == 0);
@@ -148,15 +88,15 @@ struct fake_broker *fake_broker_new(int32_t partition_count)
 
 void fake_broker_node_down(struct fake_broker *broker, int32_t id)
 {
-    struct node *node = &broker->nodes[id - 1];
+    struct fake_node *node = &broker->nodes[id - 1];
 
     pthread_mutex_lock(&broker->lock);
     shutdown(node->listener, SHUT_RDWR);
     pthread_cond_broadcast(&broker->cond);
     pthread_mutex_unlock(&broker->lock);
     pthread_join(node->acceptor, NULL);
-    for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
-        struct connection *own = &broker->connections[i];
+    for (size_t i = 0; i < FAKE_CONNECTIONS_MAX; i++) {
+        struct fake_connection *own = &broker->connections[i];
         bool ours;
 
         pthread_mutex_lock(&broker->lock);
@@ -174,6 +114,7 @@ void fake_broker_node_down(struct fake_broker *broker, int32_t id)
     }
     close(node->listener);
     node->listener = -1;
+    node->session.id = 0; /* what starts again remembers nothing */
 }
 
 void fake_broker_node_up(struct fake_broker *broker, int32_t id)
@@ -208,6 +149,9 @@ void fake_broker_free(struct fake_broker *broker)
     for (int32_t i = 0; i < broker->part_count; i++) {
         lt_buf_release(&broker->parts[i].bytes);
     }
+    for (int32_t i = 0; i < broker->node_count; i++) {
+        lt_free(broker->nodes[i].session.members);
+    }
     pthread_cond_destroy(&broker->cond);
     pthread_mutex_destroy(&broker->lock);
     lt_free(broker);
@@ -218,6 +162,7 @@ void fake_broker_move(struct fake_broker *broker, int32_t partition, int32_t nod
     pthread_mutex_lock(&broker->lock);
     broker->parts[partition].leader = node;
     broker->parts[partition].epoch++;
+    pthread_cond_broadcast(&broker->cond);
     pthread_mutex_unlock(&broker->lock);
 }
 
@@ -225,6 +170,7 @@ void fake_broker_topic(struct fake_broker *broker, bool exists)
 {
     pthread_mutex_lock(&broker->lock);
     broker->topic_gone = !exists;
+    pthread_cond_broadcast(&broker->cond);
     pthread_mutex_unlock(&broker->lock);
 }
 
@@ -241,7 +187,7 @@ void fake_broker_rule(struct fake_broker *broker, const struct fake_rule *rule)
     while (at < broker->rule_count && broker->rules[at].count != 0) {
         at++; /* one that is used up makes room */
     }
-    LT_ASSERT(at < RULES_MAX);
+    LT_ASSERT(at < FAKE_RULES_MAX);
     broker->rules[at] = *rule;
     broker->rule_count += at == broker->rule_count;
     pthread_mutex_unlock(&broker->lock);
@@ -267,14 +213,20 @@ int64_t fake_broker_log(struct fake_broker *broker, int32_t partition, struct lt
 }
 
 /* Lock held. */
-static void append_raw(struct log_part *part, const void *batches, size_t size)
+static void append_raw(struct fake_part *part, const void *batches, size_t size)
 {
     struct lt_slice rest = lt_slice(batches, size);
     struct proto_batch_header header;
 
+    size_t at = part->bytes.size;
+
     LT_ASSERT((lt_buf_append(&part->bytes, batches, size)) == 0);
     while (proto_batch_header_read(rest.data, rest.size, &header) == 0) {
         part->end = proto_batch_header_last_offset(&header) + 1;
+        if (header.leader_epoch < 0) {
+            proto_batch_set_leader_epoch(part->bytes.data + at, part->epoch);
+        }
+        at += proto_batch_header_total(&header);
         rest.data += proto_batch_header_total(&header);
         rest.size -= proto_batch_header_total(&header);
     }
@@ -298,6 +250,70 @@ void fake_broker_trim(struct fake_broker *broker, int32_t partition, int64_t sta
     pthread_mutex_unlock(&broker->lock);
 }
 
+void fake_broker_cut(struct fake_broker *broker, int32_t partition, int64_t end)
+{
+    struct fake_part *part = &broker->parts[partition];
+    struct proto_batch_header header;
+    size_t at = 0;
+
+    pthread_mutex_lock(&broker->lock);
+    while (proto_batch_header_read(part->bytes.data + at, part->bytes.size - at, &header) == 0 &&
+           proto_batch_header_last_offset(&header) < end) {
+        at += proto_batch_header_total(&header);
+    }
+    part->bytes.size = at;
+    part->end = end;
+    pthread_mutex_unlock(&broker->lock);
+}
+
+void fake_broker_recreate(struct fake_broker *broker)
+{
+    pthread_mutex_lock(&broker->lock);
+    for (int32_t i = 0; i < broker->part_count; i++) {
+        broker->parts[i].bytes.size = 0;
+        broker->parts[i].start = 0;
+        broker->parts[i].end = 0;
+        broker->parts[i].epoch = 0;
+    }
+    broker->topic_id.bytes[0]++;
+    broker->topic_gone = false;
+    pthread_cond_broadcast(&broker->cond);
+    pthread_mutex_unlock(&broker->lock);
+}
+
+void fake_broker_version(struct fake_broker *broker, int16_t api_key, int16_t version_max)
+{
+    pthread_mutex_lock(&broker->lock);
+    broker->version_max[api_key] = version_max;
+    pthread_mutex_unlock(&broker->lock);
+}
+
+void fake_broker_sessions(struct fake_broker *broker, bool kept)
+{
+    pthread_mutex_lock(&broker->lock);
+    broker->no_sessions = !kept;
+    for (int32_t i = 0; i < broker->node_count; i++) {
+        broker->nodes[i].session.id = 0;
+    }
+    pthread_mutex_unlock(&broker->lock);
+}
+
+void fake_broker_last_fetch(struct fake_broker *broker, struct fake_fetch *ret)
+{
+    pthread_mutex_lock(&broker->lock);
+    *ret = broker->last_fetch;
+    pthread_mutex_unlock(&broker->lock);
+}
+
+void fake_broker_await(struct fake_broker *broker, int16_t api_key, int count)
+{
+    pthread_mutex_lock(&broker->lock);
+    while (broker->counts[api_key] < count) {
+        pthread_cond_wait(&broker->cond, &broker->lock);
+    }
+    pthread_mutex_unlock(&broker->lock);
+}
+
 int fake_broker_count(struct fake_broker *broker, int16_t api_key)
 {
     int count;
@@ -310,17 +326,17 @@ int fake_broker_count(struct fake_broker *broker, int16_t api_key)
 
 /* ---- handlers ---- */
 
-static bool has_action(const struct exchange *x, enum fake_action action)
+bool fake_has_action(const struct exchange *x, enum fake_action action)
 {
     return x->has_rule && x->rule.action == action;
 }
 
-static int16_t rule_code(const struct exchange *x)
+int16_t fake_rule_code(const struct exchange *x)
 {
     return x->has_rule && x->rule.action == FAKE_ERROR ? x->rule.code : 0;
 }
 
-static void *room(struct exchange *x, size_t count, size_t size)
+void *fake_room(struct exchange *x, size_t count, size_t size)
 {
     void *memory = lt_arena_calloc(&x->arena, count + 1, size);
 
@@ -332,18 +348,23 @@ static void handle_api_versions(struct exchange *x)
 {
     struct proto_api_versions_response *response = x->response;
 
-    response->error_code = rule_code(x);
-    response->api_keys = room(x, proto_api_count, sizeof(response->api_keys[0]));
+    response->error_code = fake_rule_code(x);
+    response->api_keys = fake_room(x, proto_api_count, sizeof(response->api_keys[0]));
     for (size_t i = 0; i < proto_api_count; i++) {
         int16_t key = proto_apis[i].key;
 
         if (key == PROTO_API_PRODUCE || key == PROTO_API_FETCH || key == PROTO_API_LIST_OFFSETS ||
-            key == PROTO_API_METADATA || key == PROTO_API_API_VERSIONS) {
-            response->api_keys[response->api_keys_count++] =
-                (struct proto_api_versions_response_api_version){
-                    .api_key = key,
-                    .min_version = proto_apis[i].served_min,
-                    .max_version = proto_apis[i].served_max};
+            key == PROTO_API_METADATA || key == PROTO_API_API_VERSIONS ||
+            key == PROTO_API_OFFSET_FOR_LEADER_EPOCH) {
+            int16_t most = x->broker->version_max[key];
+
+            if (most >= 0) {
+                response->api_keys[response->api_keys_count++] =
+                    (struct proto_api_versions_response_api_version){
+                        .api_key = key,
+                        .min_version = proto_apis[i].served_min,
+                        .max_version = most > 0 ? most : proto_apis[i].served_max};
+            }
         }
     }
 }
@@ -353,11 +374,11 @@ static void handle_metadata(struct exchange *x)
     struct proto_metadata_request request;
     struct proto_metadata_response *response = x->response;
     struct proto_metadata_response_topic *topic;
-    int32_t lacking = has_action(x, FAKE_LACKING) ? 1 : 0;
+    int32_t lacking = fake_has_action(x, FAKE_LACKING) ? 1 : 0;
 
     LT_ASSERT((proto_metadata_request_decode(&x->reader, x->header.api_version, &x->arena,
                                              &request)) == 0);
-    response->brokers = room(x, (size_t)x->broker->node_count, sizeof(response->brokers[0]));
+    response->brokers = fake_room(x, (size_t)x->broker->node_count, sizeof(response->brokers[0]));
     for (int32_t i = 0; i < x->broker->node_count; i++) {
         proto_metadata_response_broker_init(&response->brokers[i]);
         response->brokers[i].node_id = x->broker->nodes[i].id;
@@ -366,27 +387,29 @@ static void handle_metadata(struct exchange *x)
     }
     response->brokers_count = x->broker->node_count;
     response->controller_id = 1;
-    response->topics = room(x, (size_t)(request.topics_count < 0 ? 0 : request.topics_count),
-                            sizeof(response->topics[0]));
+    response->topics = fake_room(x, (size_t)(request.topics_count < 0 ? 0 : request.topics_count),
+                                 sizeof(response->topics[0]));
     for (int32_t i = 0; i < request.topics_count - lacking; i++) {
         topic = &response->topics[response->topics_count++];
         proto_metadata_response_topic_init(topic);
         topic->name = request.topics[i].name;
-        topic->error_code = rule_code(x);
+        topic->error_code = fake_rule_code(x);
         if (!lt_slice_is(topic->name, "t") || x->broker->topic_gone) {
             topic->error_code = PROTO_ERROR_UNKNOWN_TOPIC_OR_PARTITION;
         }
-        if (has_action(x, FAKE_WRONG_TOPIC)) {
+        if (fake_has_action(x, FAKE_WRONG_TOPIC)) {
             topic->name = lt_slice_text("another");
         }
         if (topic->error_code != 0) {
             continue;
         }
-        topic->partitions = room(x, (size_t)x->broker->part_count, sizeof(topic->partitions[0]));
+        topic->topic_id = x->broker->topic_id;
+        topic->partitions =
+            fake_room(x, (size_t)x->broker->part_count, sizeof(topic->partitions[0]));
         for (int32_t k = 0; k < x->broker->part_count; k++) {
             proto_metadata_response_partition_init(&topic->partitions[k]);
             topic->partitions[k].partition_index =
-                has_action(x, FAKE_WRONG_PARTITION) ? k + 1000 : k;
+                fake_has_action(x, FAKE_WRONG_PARTITION) ? k + 1000 : k;
             topic->partitions[k].leader_id = x->broker->parts[k].leader;
             topic->partitions[k].leader_epoch = x->broker->parts[k].epoch;
         }
@@ -399,7 +422,7 @@ static void store(struct exchange *x,
                   const struct proto_produce_request_partition_produce_data *data,
                   struct proto_produce_response_partition_produce_response *answer)
 {
-    struct log_part *part = &x->broker->parts[data->index];
+    struct fake_part *part = &x->broker->parts[data->index];
     struct proto_batch_header header;
     uint8_t *copy = lt_arena_memdup(&x->arena, data->records.data, data->records.size);
 
@@ -426,11 +449,11 @@ static void spoil_produce(struct exchange *x, struct proto_produce_response *res
 {
     struct proto_produce_response_topic_produce_response *topic = &response->responses[0];
 
-    if (has_action(x, FAKE_WRONG_TOPIC)) {
+    if (fake_has_action(x, FAKE_WRONG_TOPIC)) {
         topic->name = lt_slice_text("another");
-    } else if (has_action(x, FAKE_WRONG_PARTITION)) {
+    } else if (fake_has_action(x, FAKE_WRONG_PARTITION)) {
         topic->partition_responses[0].index += 1000;
-    } else if (has_action(x, FAKE_LACKING)) {
+    } else if (fake_has_action(x, FAKE_LACKING)) {
         topic->partition_responses_count--;
     }
 }
@@ -443,15 +466,16 @@ static void handle_produce(struct exchange *x)
     LT_ASSERT((proto_produce_request_decode(&x->reader, x->header.api_version, &x->arena,
                                             &request)) == 0);
     x->no_answer = request.acks == 0;
-    response->responses = room(x, (size_t)request.topic_data_count, sizeof(response->responses[0]));
+    response->responses =
+        fake_room(x, (size_t)request.topic_data_count, sizeof(response->responses[0]));
     for (int32_t i = 0; i < request.topic_data_count; i++) {
         struct proto_produce_response_topic_produce_response *topic = &response->responses[i];
 
         proto_produce_response_topic_produce_response_init(topic);
         topic->name = request.topic_data[i].name;
         topic->partition_responses_count = request.topic_data[i].partition_data_count;
-        topic->partition_responses = room(x, (size_t)topic->partition_responses_count,
-                                          sizeof(topic->partition_responses[0]));
+        topic->partition_responses = fake_room(x, (size_t)topic->partition_responses_count,
+                                               sizeof(topic->partition_responses[0]));
         for (int32_t k = 0; k < topic->partition_responses_count; k++) {
             struct proto_produce_response_partition_produce_response *answer =
                 &topic->partition_responses[k];
@@ -460,7 +484,7 @@ static void handle_produce(struct exchange *x)
             answer->index = request.topic_data[i].partition_data[k].index;
             answer->base_offset = -1;
             answer->log_append_time_ms = -1;
-            answer->error_code = rule_code(x);
+            answer->error_code = fake_rule_code(x);
             if (answer->error_code == 0) {
                 store(x, &request.topic_data[i].partition_data[k], answer);
             }
@@ -468,126 +492,6 @@ static void handle_produce(struct exchange *x)
     }
     response->responses_count = request.topic_data_count;
     spoil_produce(x, response);
-}
-
-/* Batches from `offset` on, at most size_max bytes but at least one. Lock held. */
-static struct proto_records
-read_part(struct exchange *x, const struct log_part *part, int64_t offset, size_t size_max)
-{
-    struct lt_slice rest = lt_buf_slice(&part->bytes);
-    struct proto_batch_header header;
-    struct proto_records found = {(const uint8_t *)"", 0, NULL};
-
-    while (proto_batch_header_read(rest.data, rest.size, &header) == 0) {
-        size_t size = proto_batch_header_total(&header);
-
-        if (proto_batch_header_last_offset(&header) >= offset) {
-            if (found.size > 0 && found.size + size > size_max) {
-                break;
-            }
-            found.data = found.size == 0 ? rest.data : found.data;
-            found.size += size;
-        }
-        rest.data += size;
-        rest.size -= size;
-    }
-    if (found.size > 0) {
-        uint8_t *copy = lt_arena_memdup(&x->arena, found.data, found.size);
-
-        LT_ASSERT(copy != NULL);
-        copy[found.size - 1] ^= x->has_rule && x->rule.action == FAKE_DAMAGE ? 0x10 : 0;
-        found.data = copy;
-    }
-    return found;
-}
-
-/* One look at everything that was asked for. Lock held. Returns bytes found, or 1 for an error. */
-static size_t look(struct exchange *x, const struct proto_fetch_request *request)
-{
-    struct proto_fetch_response *response = x->response;
-    size_t found = 0;
-
-    for (int32_t i = 0; i < request->topics_count; i++) {
-        for (int32_t k = 0; k < request->topics[i].partitions_count; k++) {
-            const struct proto_fetch_request_partition *ask = &request->topics[i].partitions[k];
-            const struct log_part *part = &x->broker->parts[ask->partition];
-            struct proto_fetch_response_partition_data *answer =
-                &response->responses[i].partitions[k];
-
-            proto_fetch_response_partition_data_init(answer);
-            answer->partition_index = ask->partition;
-            answer->high_watermark = part->end;
-            answer->last_stable_offset = part->end;
-            answer->log_start_offset = part->start;
-            answer->error_code = rule_code(x);
-            answer->records = (struct proto_records){(const uint8_t *)"", 0, NULL};
-            if (ask->fetch_offset < part->start || ask->fetch_offset > part->end) {
-                answer->error_code = PROTO_ERROR_OFFSET_OUT_OF_RANGE;
-            }
-            if (answer->error_code == 0) {
-                answer->records =
-                    read_part(x, part, ask->fetch_offset, (size_t)ask->partition_max_bytes);
-            }
-            found += answer->records.size + (answer->error_code != 0);
-        }
-    }
-    return found;
-}
-
-static void handle_fetch(struct exchange *x)
-{
-    struct proto_fetch_request request;
-    struct proto_fetch_response *response = x->response;
-    struct timespec until;
-
-    LT_ASSERT(
-        (proto_fetch_request_decode(&x->reader, x->header.api_version, &x->arena, &request)) == 0);
-    response->responses = room(x, (size_t)request.topics_count, sizeof(response->responses[0]));
-    response->responses_count = request.topics_count;
-    for (int32_t i = 0; i < request.topics_count; i++) {
-        proto_fetch_response_fetchable_topic_response_init(&response->responses[i]);
-        response->responses[i].topic = request.topics[i].topic;
-        response->responses[i].partitions_count = request.topics[i].partitions_count;
-        response->responses[i].partitions = room(x, (size_t)request.topics[i].partitions_count,
-                                                 sizeof(response->responses[i].partitions[0]));
-    }
-    LT_ASSERT(clock_gettime(CLOCK_REALTIME, &until) == 0);
-    until.tv_nsec += (long)request.max_wait_ms % 1000 * 1000000;
-    until.tv_sec += request.max_wait_ms / 1000 + until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
-    while (look(x, &request) < (size_t)request.min_bytes && !x->broker->ending &&
-           pthread_cond_timedwait(&x->broker->cond, &x->broker->lock, &until) == 0) {
-    }
-}
-
-static void handle_list_offsets(struct exchange *x)
-{
-    struct proto_list_offsets_request request;
-    struct proto_list_offsets_response *response = x->response;
-
-    LT_ASSERT((proto_list_offsets_request_decode(&x->reader, x->header.api_version, &x->arena,
-                                                 &request)) == 0);
-    response->topics = room(x, (size_t)request.topics_count, sizeof(response->topics[0]));
-    response->topics_count = request.topics_count;
-    for (int32_t i = 0; i < request.topics_count; i++) {
-        struct proto_list_offsets_response_topic_response *topic = &response->topics[i];
-
-        proto_list_offsets_response_topic_response_init(topic);
-        topic->name = request.topics[i].name;
-        topic->partitions_count = request.topics[i].partitions_count;
-        topic->partitions = room(x, (size_t)topic->partitions_count, sizeof(topic->partitions[0]));
-        for (int32_t k = 0; k < topic->partitions_count; k++) {
-            const struct proto_list_offsets_request_partition *ask =
-                &request.topics[i].partitions[k];
-
-            proto_list_offsets_response_partition_response_init(&topic->partitions[k]);
-            topic->partitions[k].partition_index = ask->partition_index;
-            topic->partitions[k].error_code = rule_code(x);
-            topic->partitions[k].offset = ask->timestamp == -2
-                                              ? x->broker->parts[ask->partition_index].start
-                                              : x->broker->parts[ask->partition_index].end;
-        }
-    }
 }
 
 static void handle(struct exchange *x)
@@ -603,10 +507,13 @@ static void handle(struct exchange *x)
         handle_produce(x);
         break;
     case PROTO_API_FETCH:
-        handle_fetch(x);
+        fake_handle_fetch(x);
         break;
     case PROTO_API_LIST_OFFSETS:
-        handle_list_offsets(x);
+        fake_handle_list_offsets(x);
+        break;
+    case PROTO_API_OFFSET_FOR_LEADER_EPOCH:
+        fake_handle_epochs(x);
         break;
     default:
         LT_ASSERT(x->api == NULL); /* a request that was not expected */
@@ -668,11 +575,11 @@ static void find_rule(struct exchange *x)
 }
 
 /* Write an answer, or keep it until the next one is written. */
-static bool deliver(struct exchange *x, struct connection *own, struct lt_slice bytes)
+static bool deliver(struct exchange *x, struct fake_connection *own, struct lt_slice bytes)
 {
     bool written;
 
-    if (has_action(x, FAKE_REORDER) && own->held.size == 0) {
+    if (fake_has_action(x, FAKE_REORDER) && own->held.size == 0) {
         LT_ASSERT(lt_buf_append(&own->held, bytes.data, bytes.size) == 0);
         return true;
     }
@@ -682,34 +589,34 @@ static bool deliver(struct exchange *x, struct connection *own, struct lt_slice 
     return written;
 }
 
-static bool send_answer(struct exchange *x, struct connection *own)
+static bool send_answer(struct exchange *x, struct fake_connection *own)
 {
     size_t size = 4 + proto_response_header_size(x->api, x->header.api_version) +
                   x->api->response.size(x->response, x->header.api_version);
     uint8_t *bytes = lt_arena_alloc(&x->arena, size);
     struct proto_writer writer;
-    int32_t id = x->header.correlation_id + (has_action(x, FAKE_WRONG_ID) ? 7 : 0);
+    int32_t id = x->header.correlation_id + (fake_has_action(x, FAKE_WRONG_ID) ? 7 : 0);
 
     LT_ASSERT(bytes != NULL);
     proto_writer_init(&writer, bytes, size, &x->arena);
     proto_write_int32(&writer, (int32_t)(size - 4));
     proto_response_header_encode(x->api, x->header.api_version, id, &writer);
     x->api->response.encode(x->response, x->header.api_version, &writer);
-    if (has_action(x, FAKE_GARBAGE)) {
+    if (fake_has_action(x, FAKE_GARBAGE)) {
         memset(bytes + 8, 0xff, size - 8);
     }
-    if (has_action(x, FAKE_HALF)) {
+    if (fake_has_action(x, FAKE_HALF)) {
         (void)write_all(own->fd, bytes, size / 2); /* it is closed in any case */
         return false;
     }
-    if (has_action(x, FAKE_DELAY)) {
+    if (fake_has_action(x, FAKE_DELAY)) {
         (void)poll(NULL, 0, x->rule.code); /* a slow broker: the delay is what is tested */
     }
     return deliver(x, own, lt_slice(bytes, size));
 }
 
 /* Answer one frame. Returns false when the connection is to be closed. */
-static bool answer(struct exchange *x, struct connection *own, struct lt_slice frame)
+static bool answer(struct exchange *x, struct fake_connection *own, struct lt_slice frame)
 {
     bool silent;
 
@@ -717,9 +624,10 @@ static bool answer(struct exchange *x, struct connection *own, struct lt_slice f
     LT_ASSERT((proto_request_header_decode(&x->reader, &x->header, &x->api)) == 0);
     pthread_mutex_lock(&x->broker->lock);
     x->broker->counts[x->api->key]++;
+    pthread_cond_broadcast(&x->broker->cond);
     find_rule(x);
     silent = x->has_rule && (x->rule.action == FAKE_HANG_UP || x->rule.action == FAKE_SILENCE);
-    x->response = room(x, 1, x->api->response.struct_size);
+    x->response = fake_room(x, 1, x->api->response.struct_size);
     x->api->response.init(x->response);
     if (!silent) {
         handle(x);
@@ -736,18 +644,18 @@ static bool answer(struct exchange *x, struct connection *own, struct lt_slice f
 
 static void *serve(void *arg)
 {
-    struct connection *own = arg;
+    struct fake_connection *own = arg;
     uint8_t prefix[4];
     bool more = true;
     bool mute = false;
 
     while (more && read_all(own->fd, prefix, sizeof(prefix))) {
-        struct exchange x = {.broker = own->node->broker, .node = own->node};
         size_t size = proto_load_u32(prefix);
+        struct exchange x = {.broker = own->node->broker, .node = own->node, .size = size};
         uint8_t *frame;
 
         lt_arena_init(&x.arena, 0);
-        frame = room(&x, size, 1);
+        frame = fake_room(&x, size, 1);
         more = read_all(own->fd, frame, size) && (mute || answer(&x, own, lt_slice(frame, size)));
         mute = mute || (x.has_rule && x.rule.action == FAKE_SILENCE);
         lt_arena_release(&x.arena);
@@ -757,9 +665,9 @@ static void *serve(void *arg)
 }
 
 /* Lock held. */
-static struct connection *free_slot(struct fake_broker *broker)
+static struct fake_connection *free_slot(struct fake_broker *broker)
 {
-    for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+    for (size_t i = 0; i < FAKE_CONNECTIONS_MAX; i++) {
         if (broker->connections[i].fd < 0) {
             return &broker->connections[i];
         }
@@ -769,11 +677,11 @@ static struct connection *free_slot(struct fake_broker *broker)
 
 static void *accept_all(void *arg)
 {
-    struct node *node = arg;
+    struct fake_node *node = arg;
 
     for (;;) {
         int fd = accept4(node->listener, NULL, NULL, SOCK_CLOEXEC);
-        struct connection *own;
+        struct fake_connection *own;
 
         if (fd < 0) {
             return NULL;
@@ -781,7 +689,7 @@ static void *accept_all(void *arg)
         pthread_mutex_lock(&node->broker->lock);
         own = free_slot(node->broker);
         LT_ASSERT(own != NULL);
-        *own = (struct connection){.node = node, .fd = fd};
+        *own = (struct fake_connection){.node = node, .fd = fd};
         LT_ASSERT((pthread_create(&own->thread, NULL, serve, own)) == 0);
         pthread_mutex_unlock(&node->broker->lock);
     }

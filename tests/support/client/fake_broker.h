@@ -1,7 +1,7 @@
 /* fake_broker.h: a broker in this process that does what a test tells it: answers, errs, stalls, hangs up.
  *
  * One node (or more: fake_broker_add_node), one topic "t", records in memory, on 127.0.0.1 and ports of the kernel's choice. It serves ApiVersions,
- * Metadata, Produce, Fetch (sessionless) and ListOffsets through the project's own codec. Rules change the answer to chosen requests; without
+ * Metadata, Produce, Fetch (with sessions, topics by name or id), ListOffsets and OffsetForLeaderEpoch through the project's own codec. Rules change the answer to chosen requests; without
  * rules everything works.
  * Threads: one per connection; all calls from any thread. Failures end the test. */
 #ifndef TEST_FAKE_BROKER_H
@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "proto/uuid.h"
 
 struct fake_broker;
 
@@ -29,6 +30,7 @@ enum fake_action {
     FAKE_WRONG_TOPIC = 10,
     FAKE_WRONG_PARTITION = 11,
     FAKE_LACKING = 12,
+    FAKE_ERROR_TOP = 13, /* Fetch: answer `code` for the whole request */
 };
 
 struct fake_rule {
@@ -46,7 +48,7 @@ const char *fake_broker_address(const struct fake_broker *broker); /* "127.0.0.1
 /* One more node, in Metadata at once; leads nothing yet. Returns its id; the first node's is 1. */
 int32_t fake_broker_add_node(struct fake_broker *broker);
 
-/* Another node leads a partition, with the next epoch; the others answer NOT_LEADER_OR_FOLLOWER to Produce. */
+/* Another node leads a partition, with the next epoch; the others answer NOT_LEADER_OR_FOLLOWER. */
 void fake_broker_move(struct fake_broker *broker, int32_t partition, int32_t node);
 
 /* The topic goes (its records are kept) or comes back. */
@@ -77,6 +79,34 @@ void fake_broker_append(struct fake_broker *broker,
 
 /* Drop everything below this offset. */
 void fake_broker_trim(struct fake_broker *broker, int32_t partition, int64_t start);
+
+/* Drop everything from the batch with this offset on, as a new leader does that had not got it. */
+void fake_broker_cut(struct fake_broker *broker, int32_t partition, int64_t end);
+
+/* The topic was deleted and is made again, empty and with a new id. */
+void fake_broker_recreate(struct fake_broker *broker);
+
+/* Newest version that is advertised: before the client connects. -1 = the API is not served. */
+void fake_broker_version(struct fake_broker *broker, int16_t api_key, int16_t version_max);
+
+/* Does it keep fetch sessions? Forgets those that there are. */
+void fake_broker_sessions(struct fake_broker *broker, bool kept);
+
+/* What the last Fetch request said. */
+struct fake_fetch {
+    int32_t session_id;
+    int32_t session_epoch;
+    int32_t named;     /* partitions */
+    int32_t forgotten; /* partitions */
+    int32_t max_bytes;
+    int16_t version;
+    struct proto_uuid topic_id; /* named last */
+    size_t size;                /* bytes of the request without its length */
+};
+void fake_broker_last_fetch(struct fake_broker *broker, struct fake_fetch *ret);
+
+/* Wait until so many requests of an API have come. */
+void fake_broker_await(struct fake_broker *broker, int16_t api_key, int count);
 
 /* Requests of an API that have come so far. */
 int fake_broker_count(struct fake_broker *broker, int16_t api_key);

@@ -10,146 +10,20 @@
 #include <leat/leat.h>
 
 #include "proto/api.h"
-#include "proto/batch_builder.h"
 #include "proto/varint.h"
-#include "tests/support/client/fake_broker.h"
+#include "tests/support/client/consumer_fixture.h"
 #include "tests/support/test_main.h"
-
-#define BATCHES 40
-#define PER_BATCH 25
-
-static struct fake_broker *broker;
-static struct leat_conf *conf;
-static struct leat_client *client;
-static struct leat_consumer *consumer;
-static struct leat_offsets *parts;
-
-static void set(const char *key, const char *value)
-{
-    ck_assert_int_eq(leat_conf_set(conf, key, value, NULL), 0);
-}
-
-static void
-append(int32_t partition, int64_t base, int count, const struct proto_batch_options *like)
-{
-    struct proto_batch_builder builder;
-    struct proto_batch_options options;
-    uint8_t *bytes;
-    size_t size;
-
-    proto_batch_builder_init(&builder);
-    proto_batch_options_init(&options);
-    if (like != NULL) {
-        options = *like;
-    }
-    options.base_offset = base;
-    for (int i = 0; i < count; i++) {
-        const struct proto_record_header header = {lt_slice_text("h"), LT_SLICE_NULL};
-        struct proto_new_record rec = {
-            .timestamp = 1000 + base + i, .headers = &header, .header_count = 1};
-        char text[32];
-
-        snprintf(text, sizeof(text), "%lld", (long long)base + i);
-        rec.value = lt_slice_text(text);
-        ck_assert_int_eq(proto_batch_builder_add(&builder, &rec), 0);
-    }
-    ck_assert_int_eq(proto_batch_builder_finish(&builder, &options, &bytes, &size), 0);
-    fake_broker_append(broker, partition, bytes, size);
-    proto_batch_builder_release(&builder);
-}
-
-static void append_all(int codec)
-{
-    struct proto_batch_options options;
-
-    proto_batch_options_init(&options);
-    options.codec = codec;
-    for (int64_t i = 0; i < BATCHES; i++) {
-        for (int32_t part = 0; part < 3; part++) {
-            append(part, i * PER_BATCH, PER_BATCH, &options);
-        }
-    }
-}
-
-static void setup(void)
-{
-    broker = fake_broker_new(3);
-    conf = leat_conf_new();
-    set("bootstrap.servers", fake_broker_address(broker));
-    set("retry.backoff.ms", "10");
-    set("reconnect.backoff.ms", "10");
-    set("fetch.max.wait.ms", "50");
-    client = NULL;
-    consumer = NULL;
-    parts = leat_offsets_new();
-}
-
-static void teardown(void)
-{
-    leat_offsets_free(parts);
-    leat_consumer_free(consumer);
-    leat_client_unref(client);
-    leat_conf_free(conf);
-    fake_broker_free(broker);
-}
-
-static void start(int64_t offset)
-{
-    ck_assert_int_eq(leat_client_new(conf, &client, NULL), 0);
-    ck_assert_int_eq(leat_consumer_new(client, NULL, &consumer, NULL), 0);
-    for (int32_t i = 0; i < 3; i++) {
-        ck_assert_int_eq(leat_offsets_add(parts, "t", i, offset), 0);
-    }
-    ck_assert_int_eq(leat_consumer_assign(consumer, parts, NULL), 0);
-}
-
-/* Read until every partition is at `end`; checks that offsets have no gap from `begin` on. */
-static void read_up_to(int64_t begin, int64_t end)
-{
-    int64_t next[3] = {begin, begin, begin};
-
-    while (next[0] < end || next[1] < end || next[2] < end) {
-        struct leat_batch *batch = NULL;
-        struct leat_error *err = NULL;
-        int count = leat_consumer_poll(consumer, 10000, &batch, &err);
-
-        ck_assert_msg(count > 0, "poll: %d %s", count, leat_error_message(err));
-        for (size_t i = 0; i < leat_batch_count(batch); i++) {
-            const struct leat_record *rec = leat_batch_at(batch, i);
-            char text[32] = {0};
-            const void *value;
-            const char *name;
-            int32_t part;
-            size_t size;
-
-            ck_assert_str_eq(leat_record_topic(rec, &part), "t");
-            ck_assert_int_eq(leat_record_offset(rec), next[part]);
-            value = leat_record_value(rec, &size);
-            memcpy(text, value, size < 31 ? size : 31);
-            ck_assert_int_eq(strtoll(text, NULL, 10), next[part]);
-            ck_assert_int_eq(leat_record_timestamp(rec), 1000 + next[part]);
-            ck_assert_ptr_null(leat_record_header_at(rec, 0, &name, &size));
-            ck_assert_str_eq(name, "h");
-            next[part]++;
-        }
-        leat_batch_unref(batch);
-    }
-    for (int32_t i = 0; i < 3; i++) {
-        ck_assert_int_eq(leat_consumer_position(consumer, "t", i), end);
-        ck_assert_int_eq(leat_consumer_lag(consumer, "t", i), 0);
-    }
-}
 
 /* Every record of every partition comes once, in order, with each codec. */
 START_TEST(records_come_in_order)
 {
-    append_all(_i);
-    start(LEAT_OFFSET_START);
-    read_up_to(0, BATCHES * PER_BATCH);
-    append(0, BATCHES * PER_BATCH, 1, NULL);
-    append(1, BATCHES * PER_BATCH, 1, NULL);
-    append(2, BATCHES * PER_BATCH, 1, NULL);
-    read_up_to(BATCHES * PER_BATCH, BATCHES * PER_BATCH + 1);
+    con_append_all(_i);
+    con_start(LEAT_OFFSET_START);
+    con_read_up_to(0, CON_RECORDS);
+    con_append(0, CON_RECORDS, 1, NULL);
+    con_append(1, CON_RECORDS, 1, NULL);
+    con_append(2, CON_RECORDS, 1, NULL);
+    con_read_up_to(CON_RECORDS, CON_RECORDS + 1);
 }
 END_TEST
 
@@ -165,12 +39,12 @@ static const struct fake_rule troubles[] = {
 /* Whatever passes is ridden out: no record is missing, none comes twice. */
 START_TEST(trouble_that_passes_loses_nothing)
 {
-    set("request.timeout.ms", "200");
-    set("max.partition.fetch.bytes", "2000");
-    fake_broker_rule(broker, &troubles[_i]);
-    append_all(0);
-    start(LEAT_OFFSET_START);
-    read_up_to(0, BATCHES * PER_BATCH);
+    con_set("request.timeout.ms", "200");
+    con_set("max.partition.fetch.bytes", "2000");
+    fake_broker_rule(con.broker, &troubles[_i]);
+    con_append_all(0);
+    con_start(LEAT_OFFSET_START);
+    con_read_up_to(0, CON_RECORDS);
 }
 END_TEST
 
@@ -179,33 +53,33 @@ START_TEST(limits_bound_what_is_taken)
 {
     struct leat_batch *batch = NULL;
 
-    set("max.poll.records", "7");
-    set("queued.max.messages.kbytes", "1");
-    set("max.partition.fetch.bytes", "1000");
-    append_all(0);
-    start(LEAT_OFFSET_START);
-    ck_assert_int_eq(leat_consumer_poll(consumer, 10000, &batch, NULL), 7);
+    con_set("max.poll.records", "7");
+    con_set("queued.max.messages.kbytes", "1");
+    con_set("max.partition.fetch.bytes", "1000");
+    con_append_all(0);
+    con_start(LEAT_OFFSET_START);
+    ck_assert_int_eq(leat_consumer_poll(con.consumer, 10000, &batch, NULL), 7);
     leat_batch_unref(batch);
-    ck_assert_int_eq(leat_consumer_seek(consumer, parts, NULL), 0);
-    read_up_to(0, BATCHES * PER_BATCH);
+    ck_assert_int_eq(leat_consumer_seek(con.consumer, con.parts, NULL), 0);
+    con_read_up_to(0, CON_RECORDS);
 }
 END_TEST
 
 /* Seek goes anywhere, also into the middle of a batch; what was fetched before is not seen again. */
 START_TEST(seek_starts_in_the_middle_of_a_batch)
 {
-    append_all(1);
-    start(LEAT_OFFSET_START);
-    read_up_to(0, BATCHES * PER_BATCH);
+    con_append_all(1);
+    con_start(LEAT_OFFSET_START);
+    con_read_up_to(0, CON_RECORDS);
     for (int64_t offset = 3; offset < 100; offset += 31) {
         struct leat_offsets *to = leat_offsets_new();
 
         for (int32_t i = 0; i < 3; i++) {
             ck_assert_int_eq(leat_offsets_add(to, "t", i, offset), 0);
         }
-        ck_assert_int_eq(leat_consumer_seek(consumer, to, NULL), 0);
-        ck_assert_int_eq(leat_consumer_position(consumer, "t", 1), offset);
-        read_up_to(offset, BATCHES * PER_BATCH);
+        ck_assert_int_eq(leat_consumer_seek(con.consumer, to, NULL), 0);
+        ck_assert_int_eq(leat_consumer_position(con.consumer, "t", 1), offset);
+        con_read_up_to(offset, CON_RECORDS);
         leat_offsets_free(to);
     }
 }
@@ -218,13 +92,13 @@ START_TEST(damage_is_told)
     struct leat_batch *batch = NULL;
     struct leat_error *err = NULL;
 
-    fake_broker_rule(broker, &rule);
-    append(0, 0, 5, NULL);
-    start(LEAT_OFFSET_START);
-    ck_assert_int_eq(leat_consumer_poll(consumer, 10000, &batch, &err), LEAT_ECORRUPT);
+    fake_broker_rule(con.broker, &rule);
+    con_append(0, 0, 5, NULL);
+    con_start(LEAT_OFFSET_START);
+    ck_assert_int_eq(leat_consumer_poll(con.consumer, 10000, &batch, &err), LEAT_ECORRUPT);
     ck_assert_ptr_nonnull(strstr(leat_error_message(err), "t-0 at offset 0"));
     leat_error_free(err);
-    ck_assert_int_eq(leat_consumer_poll(consumer, 100, &batch, NULL), 0); /* told once */
+    ck_assert_int_eq(leat_consumer_poll(con.consumer, 100, &batch, NULL), 0); /* told once */
     ck_assert_ptr_null(batch);
 }
 END_TEST
@@ -237,18 +111,18 @@ START_TEST(offset_out_of_range_follows_the_policy)
     struct leat_error *err = NULL;
     int count;
 
-    set("auto.offset.reset", policies[_i]);
-    append_all(0);
+    con_set("auto.offset.reset", policies[_i]);
+    con_append_all(0);
     for (int32_t i = 0; i < 3; i++) {
-        fake_broker_trim(broker, i, 100);
+        fake_broker_trim(con.broker, i, 100);
     }
-    start(50);
+    con_start(50);
     if (_i == 1) {
-        ck_assert_int_eq(leat_consumer_poll(consumer, 300, &batch, NULL), 0);
-        ck_assert_int_eq(leat_consumer_position(consumer, "t", 0), BATCHES * PER_BATCH);
+        ck_assert_int_eq(leat_consumer_poll(con.consumer, 300, &batch, NULL), 0);
+        ck_assert_int_eq(leat_consumer_position(con.consumer, "t", 0), CON_RECORDS);
         return;
     }
-    count = leat_consumer_poll(consumer, 10000, &batch, &err);
+    count = leat_consumer_poll(con.consumer, 10000, &batch, &err);
     if (_i == 0) {
         ck_assert_int_gt(count, 0);
         ck_assert_int_eq(leat_record_offset(leat_batch_at(batch, 0)), 100);
@@ -268,10 +142,10 @@ START_TEST(unknown_topic_is_told)
     struct leat_batch *batch = NULL;
     struct leat_error *err = NULL;
 
-    start(LEAT_OFFSET_START);
+    con_start(LEAT_OFFSET_START);
     ck_assert_int_eq(leat_offsets_add(other, "other", 0, 0), 0);
-    ck_assert_int_eq(leat_consumer_assign(consumer, other, NULL), 0);
-    ck_assert_int_eq(leat_consumer_poll(consumer, 10000, &batch, &err), LEAT_BROKER_ERROR(3));
+    ck_assert_int_eq(leat_consumer_assign(con.consumer, other, NULL), 0);
+    ck_assert_int_eq(leat_consumer_poll(con.consumer, 10000, &batch, &err), LEAT_BROKER_ERROR(3));
     ck_assert_ptr_nonnull(strstr(leat_error_message(err), "other-0"));
     leat_error_free(err);
     leat_offsets_free(other);
@@ -287,20 +161,20 @@ START_TEST(gaps_are_stepped_over)
     uint8_t *bytes;
     size_t size;
 
-    append(0, 0, 5, NULL);
+    con_append(0, 0, 5, NULL);
     proto_batch_builder_init(&builder);
     proto_batch_options_init(&options);
     options.base_offset = 10;
     ck_assert_int_eq(proto_batch_builder_finish(&builder, &options, &bytes, &size), 0);
     proto_store_i32(bytes + PROTO_BATCH_LAST_OFFSET_DELTA_AT, 9); /* offsets 10 to 19, no record */
     proto_batch_seal(bytes, size);
-    fake_broker_append(broker, 0, bytes, size);
+    fake_broker_append(con.broker, 0, bytes, size);
     proto_batch_builder_release(&builder);
-    start(LEAT_OFFSET_START);
-    ck_assert_int_eq(leat_consumer_poll(consumer, 10000, &batch, NULL), 5);
+    con_start(LEAT_OFFSET_START);
+    ck_assert_int_eq(leat_consumer_poll(con.consumer, 10000, &batch, NULL), 5);
     leat_batch_unref(batch);
-    ck_assert_int_eq(leat_consumer_poll(consumer, 200, &batch, NULL), 0);
-    ck_assert_int_eq(leat_consumer_position(consumer, "t", 0), 20);
+    ck_assert_int_eq(leat_consumer_poll(con.consumer, 200, &batch, NULL), 0);
+    ck_assert_int_eq(leat_consumer_position(con.consumer, "t", 0), 20);
 }
 END_TEST
 
@@ -312,13 +186,13 @@ START_TEST(control_batches_are_not_shown)
 
     proto_batch_options_init(&options);
     options.attributes = PROTO_BATCH_CONTROL | PROTO_BATCH_TRANSACTIONAL;
-    append(0, 0, 5, NULL);
-    append(0, 5, 1, &options);
-    start(LEAT_OFFSET_START);
-    ck_assert_int_eq(leat_consumer_poll(consumer, 10000, &batch, NULL), 5);
+    con_append(0, 0, 5, NULL);
+    con_append(0, 5, 1, &options);
+    con_start(LEAT_OFFSET_START);
+    ck_assert_int_eq(leat_consumer_poll(con.consumer, 10000, &batch, NULL), 5);
     leat_batch_unref(batch);
-    ck_assert_int_eq(leat_consumer_poll(consumer, 200, &batch, NULL), 0);
-    ck_assert_int_eq(leat_consumer_position(consumer, "t", 0), 6);
+    ck_assert_int_eq(leat_consumer_poll(con.consumer, 200, &batch, NULL), 0);
+    ck_assert_int_eq(leat_consumer_position(con.consumer, "t", 0), 6);
 }
 END_TEST
 
@@ -329,19 +203,19 @@ START_TEST(batch_outlives_the_consumer)
     struct leat_record *copy;
     size_t size;
 
-    append_all(1);
-    start(LEAT_OFFSET_START);
-    ck_assert_int_gt(leat_consumer_poll(consumer, 10000, &batch, NULL), 0);
-    leat_consumer_free(consumer);
-    leat_client_unref(client);
-    consumer = NULL;
-    client = NULL;
+    con_append_all(1);
+    con_start(LEAT_OFFSET_START);
+    ck_assert_int_gt(leat_consumer_poll(con.consumer, 10000, &batch, NULL), 0);
+    leat_consumer_free(con.consumer);
+    leat_client_unref(con.client);
+    con.consumer = NULL;
+    con.client = NULL;
     copy = leat_record_copy(leat_batch_at(batch, 0));
     ck_assert_ptr_eq(leat_batch_ref(batch), batch);
     leat_batch_unref(batch);
     ck_assert_int_eq(leat_record_info(leat_batch_at(batch, 0), LEAT_RECORD_CODEC), 1);
     ck_assert_int_eq(leat_record_info(leat_batch_at(batch, 0), LEAT_RECORD_HIGH_WATERMARK),
-                     BATCHES * PER_BATCH);
+                     CON_RECORDS);
     leat_batch_unref(batch);
     ck_assert_mem_eq(leat_record_value(copy, &size), "0", 1);
     leat_record_free(copy);
@@ -351,7 +225,7 @@ END_TEST
 static void on_alarm(int number)
 {
     (void)number;
-    leat_consumer_wakeup(consumer);
+    leat_consumer_wakeup(con.consumer);
 }
 
 /* A wake-up from a signal handler ends the poll that waits; one that came before ends the next. */
@@ -360,12 +234,12 @@ START_TEST(wakeup_ends_the_poll)
     struct leat_batch *batch = NULL;
     struct sigaction action = {.sa_handler = on_alarm};
 
-    start(LEAT_OFFSET_END);
+    con_start(LEAT_OFFSET_END);
     ck_assert_int_eq(sigaction(SIGALRM, &action, NULL), 0);
     ck_assert_int_eq((int)ualarm(20000, 0), 0);
-    ck_assert_int_eq(leat_consumer_poll(consumer, -1, &batch, NULL), 0);
-    leat_consumer_wakeup(consumer);
-    ck_assert_int_eq(leat_consumer_poll(consumer, -1, &batch, NULL), 0);
+    ck_assert_int_eq(leat_consumer_poll(con.consumer, -1, &batch, NULL), 0);
+    leat_consumer_wakeup(con.consumer);
+    ck_assert_int_eq(leat_consumer_poll(con.consumer, -1, &batch, NULL), 0);
 }
 END_TEST
 
@@ -374,11 +248,11 @@ START_TEST(closed_consumer_says_so)
 {
     struct leat_batch *batch = NULL;
 
-    append_all(0);
-    start(LEAT_OFFSET_START);
-    ck_assert_int_eq(leat_consumer_close(consumer, 1000, NULL), 0);
-    ck_assert_int_eq(leat_consumer_poll(consumer, 1000, &batch, NULL), LEAT_ECLOSED);
-    ck_assert_int_eq(leat_consumer_assign(consumer, parts, NULL), LEAT_ECLOSED);
+    con_append_all(0);
+    con_start(LEAT_OFFSET_START);
+    ck_assert_int_eq(leat_consumer_close(con.consumer, 1000, NULL), 0);
+    ck_assert_int_eq(leat_consumer_poll(con.consumer, 1000, &batch, NULL), LEAT_ECLOSED);
+    ck_assert_int_eq(leat_consumer_assign(con.consumer, con.parts, NULL), LEAT_ECLOSED);
 }
 END_TEST
 
@@ -387,12 +261,12 @@ START_TEST(empty_assignment_reads_nothing)
 {
     struct leat_batch *batch = NULL;
 
-    append_all(0);
-    start(LEAT_OFFSET_START);
-    ck_assert_int_eq(leat_consumer_assign(consumer, NULL, NULL), 0);
-    ck_assert_int_eq(leat_consumer_poll(consumer, 50, &batch, NULL), 0);
-    ck_assert_int_eq(leat_consumer_seek(consumer, parts, NULL), LEAT_ENOENT);
-    ck_assert_int_eq(leat_consumer_position(consumer, "t", 0), LEAT_ENOENT);
+    con_append_all(0);
+    con_start(LEAT_OFFSET_START);
+    ck_assert_int_eq(leat_consumer_assign(con.consumer, NULL, NULL), 0);
+    ck_assert_int_eq(leat_consumer_poll(con.consumer, 50, &batch, NULL), 0);
+    ck_assert_int_eq(leat_consumer_seek(con.consumer, con.parts, NULL), LEAT_ENOENT);
+    ck_assert_int_eq(leat_consumer_position(con.consumer, "t", 0), LEAT_ENOENT);
 }
 END_TEST
 
@@ -401,7 +275,7 @@ int main(void)
     Suite *suite = suite_create("consumer");
     TCase *tc = tcase_create("reading");
 
-    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_checked_fixture(tc, con_setup, con_teardown);
     tcase_add_loop_test(tc, records_come_in_order, 0, 2);
     tcase_add_loop_test(tc, trouble_that_passes_loses_nothing, 0,
                         (int)(sizeof(troubles) / sizeof(troubles[0])));
