@@ -558,12 +558,19 @@ static int16_t version_used(const struct lc_broker *broker, int16_t key)
     static const struct {
         int16_t key;
         int16_t max;
-    } used[] = {{PROTO_API_PRODUCE, 12},          {PROTO_API_FETCH, 18},
-                {PROTO_API_LIST_OFFSETS, 8},      {PROTO_API_METADATA, METADATA_VERSION_NEWEST},
-                {PROTO_API_API_VERSIONS, 4},      {PROTO_API_CREATE_TOPICS, 7},
-                {PROTO_API_DELETE_TOPICS, 6},     {PROTO_API_DELETE_RECORDS, 2},
-                {PROTO_API_CREATE_PARTITIONS, 3}, {PROTO_API_DESCRIBE_CONFIGS, 4},
-                {PROTO_API_DESCRIBE_LOG_DIRS, 4}, {PROTO_API_INCREMENTAL_ALTER_CONFIGS, 1}};
+    } used[] = {{PROTO_API_PRODUCE, 12},
+                {PROTO_API_FETCH, 18},
+                {PROTO_API_LIST_OFFSETS, 8},
+                {PROTO_API_METADATA, METADATA_VERSION_NEWEST},
+                {PROTO_API_API_VERSIONS, 4},
+                {PROTO_API_CREATE_TOPICS, 7},
+                {PROTO_API_DELETE_TOPICS, 6},
+                {PROTO_API_DELETE_RECORDS, 2},
+                {PROTO_API_CREATE_PARTITIONS, 3},
+                {PROTO_API_DESCRIBE_CONFIGS, 4},
+                {PROTO_API_DESCRIBE_LOG_DIRS, 4},
+                {PROTO_API_INCREMENTAL_ALTER_CONFIGS, 1},
+                {PROTO_API_OFFSET_FOR_LEADER_EPOCH, 4}};
 
     for (size_t i = 0; i < sizeof(used) / sizeof(used[0]); i++) {
         if (used[i].key == key) {
