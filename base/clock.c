@@ -67,13 +67,23 @@ static int64_t fake_mono_ns(const struct lt_clock *clock)
     return atomic_load(&fake->mono);
 }
 
+static int64_t used_ns(clockid_t id)
+{
+    struct timespec used;
+
+    return clock_gettime(id, &used) == 0 ? (int64_t)used.tv_sec * 1000000000 + used.tv_nsec : 0;
+}
+
 int64_t lt_clock_thread_ns(pthread_t thread)
 {
     clockid_t id;
-    struct timespec used;
 
-    if (pthread_getcpuclockid(thread, &id) != 0 || clock_gettime(id, &used) != 0) {
-        return 0;
-    }
-    return (int64_t)used.tv_sec * 1000000000 + used.tv_nsec;
+    return pthread_getcpuclockid(thread, &id) == 0 ? used_ns(id) : 0;
+}
+
+int64_t lt_clock_process_ns(pid_t pid)
+{
+    clockid_t id;
+
+    return clock_getcpuclockid(pid, &id) == 0 ? used_ns(id) : 0;
 }

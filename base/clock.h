@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct lt_clock {
     int64_t (*wall_ms)(const struct lt_clock *clock); /* milliseconds since 1970, UTC; may jump */
@@ -33,6 +34,9 @@ static inline int64_t lt_clock_mono_ms(const struct lt_clock *clock)
 
 /* Processor time that a thread of this process has used, in nanoseconds; 0 if the system cannot tell. */
 int64_t lt_clock_thread_ns(pthread_t thread);
+
+/* The same of a whole process, its ended threads included; 0 also if there is no such process. */
+int64_t lt_clock_process_ns(pid_t pid);
 
 /* Tests: a clock that moves only when told. */
 struct lt_clock_fake {

@@ -2,7 +2,7 @@
  * highest BENCH_SUB_BITS + 1 bits choose. */
 #include "bench/histogram.h"
 
-#include <string.h>
+#include <math.h>
 
 #include "base/alloc.h"
 #include "base/assert.h"
@@ -105,6 +105,20 @@ double bench_histogram_mean(const struct bench_histogram *h)
     return h->count == 0 ? 0.0 : h->sum / (double)h->count;
 }
 
+/* From the buckets' edges, as good as they are. */
+static double deviation(const struct bench_histogram *h)
+{
+    double mean = bench_histogram_mean(h);
+    double squares = 0.0;
+    for (size_t i = 0; i < BENCH_BUCKETS; i++) {
+        if (h->counts[i] > 0) {
+            double off = (double)bucket_edge(i) - mean;
+            squares += off * off * (double)h->counts[i];
+        }
+    }
+    return h->count == 0 ? 0.0 : sqrt(squares / (double)h->count);
+}
+
 void bench_histogram_print_hgrm(const struct bench_histogram *h, FILE *out)
 {
     fprintf(out, "%12s %14s %10s %14s\n\n", "Value", "Percentile", "TotalCount",
@@ -124,6 +138,10 @@ void bench_histogram_print_hgrm(const struct bench_histogram *h, FILE *out)
             fprintf(out, " %14s\n", "inf");
         }
     }
-    fprintf(out, "#[Mean    = %12.3f, Max = %12.3f, Total count = %lld]\n",
-            bench_histogram_mean(h) / 1000.0, (double)h->max / 1000.0, (long long)h->count);
+    fprintf(out, "#[Mean    = %12.3f, StdDeviation   = %12.3f]\n", bench_histogram_mean(h) / 1000.0,
+            deviation(h) / 1000.0);
+    fprintf(out, "#[Max     = %12.3f, Total count    = %12lld]\n", (double)h->max / 1000.0,
+            (long long)h->count);
+    fprintf(out, "#[Buckets = %12d, SubBuckets     = %12d]\n",
+            (int)(BENCH_BUCKETS >> BENCH_SUB_BITS), 1 << BENCH_SUB_BITS);
 }

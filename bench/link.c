@@ -41,6 +41,44 @@ int bench_link_connect(const char *address, int *ret_fd, struct leat_error **ret
                : lt_error_set_errno(reterr, LEAT_EUNREACHABLE, errnum, "cannot reach %s", address);
 }
 
+int bench_link_listen(const char *address,
+                      int *ret_fd,
+                      char *ret_host,
+                      size_t host_size,
+                      int *ret_port,
+                      struct leat_error **reterr)
+{
+    char port[16];
+    if (split_address(address, ret_host, host_size, port, sizeof(port)) != 0) {
+        return lt_error_set(reterr, LEAT_EINVAL, "%s: want HOST:PORT", address);
+    }
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+    struct addrinfo *list = NULL;
+    int status = getaddrinfo(ret_host, port, &hints, &list);
+    if (status != 0) {
+        return lt_error_set(reterr, LEAT_EINVAL, "%s: %s", address, gai_strerror(status));
+    }
+    int on = 1;
+    struct sockaddr_storage own;
+    socklen_t own_size = sizeof(own);
+    int fd = socket(list->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    bool good = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
+                bind(fd, list->ai_addr, list->ai_addrlen) == 0 && listen(fd, SOMAXCONN) == 0 &&
+                getsockname(fd, (struct sockaddr *)&own, &own_size) == 0;
+    int errnum = errno;
+    freeaddrinfo(list);
+    if (!good) {
+        if (fd >= 0) {
+            (void)lt_os_close(fd); /* the first error is the one to report */
+        }
+        return lt_error_set_errno(reterr, LEAT_EIO, errnum, "cannot listen on %s", address);
+    }
+    /* The port stands at the same place in both families. */
+    *ret_port = ntohs(((struct sockaddr_in *)&own)->sin_port);
+    *ret_fd = fd;
+    return 0;
+}
+
 int bench_link_encode(int16_t api_key, int16_t version, const void *request, struct lt_buf *out)
 {
     static const char client_id[] = "leat-bench";

@@ -24,6 +24,18 @@
 /* Connect to "host:port" (or [v6]:port); no delay, blocking. Errors name the address and the reason. */
 int bench_link_connect(const char *address, int *ret_fd, struct leat_error **reterr);
 
+/* Listen on "host:port", port 0 = the kernel's choice; not blocking.
+ *
+ *   ret_host, ret_port  as a client may be told: the host as given, the port as it is
+ *
+ * LEAT_EINVAL (address), LEAT_EIO (cannot be had; the message has the reason). */
+int bench_link_listen(const char *address,
+                      int *ret_fd,
+                      char *ret_host,
+                      size_t host_size,
+                      int *ret_port,
+                      struct leat_error **reterr);
+
 /* A whole framed request, size and header included, appended to `out`; correlation id 0. */
 int bench_link_encode(int16_t api_key, int16_t version, const void *request, struct lt_buf *out);
 

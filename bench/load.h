@@ -1,8 +1,9 @@
-/* load.h: produce and consume through libleat, as an application does.
+/* load.h: the kinds of work that go through libleat, as an application does them.
  *
- * A client here is one libleat client with its own connection and I/O thread; worker threads (one per core at most) share
- * them out.
- * Threads: runs its own workers; returns when they have ended. */
+ * A client is one libleat client with its own connection and I/O thread; worker threads (one per core at most) share them
+ * out. Each function is one run against one broker: a failure in the middle ends it, then ret->errors is not 0 and the counts
+ * so far stand in ret; a code is returned only when the run could not begin.
+ * Threads: each runs its own workers and returns when they have ended. */
 #ifndef BENCH_LOAD_H
 #define BENCH_LOAD_H
 
@@ -11,13 +12,28 @@
 #include "bench/result.h"
 #include "bench/topic.h"
 
-/* One run against one broker. A failed send or poll ends the run: counts so far stand in ret, ret->errors is not 0. A code
- * is returned only when the run could not begin. */
-int bench_load_run(const struct bench_options *options,
-                   const char *address,
-                   const struct bench_topic *topic,
-                   int server_pid,
-                   struct bench_result *ret,
-                   struct leat_error **reterr);
+/* produce.c: latency = answer minus due time. */
+int bench_produce(const struct bench_options *options,
+                  const char *address,
+                  const struct bench_topic *topic,
+                  int server_pid,
+                  struct bench_result *ret,
+                  struct leat_error **reterr);
+
+/* consume.c: from the start of the topic to its end as it was, or as many records as asked for. */
+int bench_consume(const struct bench_options *options,
+                  const char *address,
+                  const struct bench_topic *topic,
+                  int server_pid,
+                  struct bench_result *ret,
+                  struct leat_error **reterr);
+
+/* e2e.c: latency = receipt minus due time. */
+int bench_e2e(const struct bench_options *options,
+              const char *address,
+              const struct bench_topic *topic,
+              int server_pid,
+              struct bench_result *ret,
+              struct leat_error **reterr);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/units.h"
+#include "bench/stamp.h"
 
 enum option_key {
     OPT_TOPIC = 't',
@@ -28,6 +29,7 @@ enum option_key {
     OPT_CREATE,
     OPT_DELETE,
     OPT_WARMUP,
+    OPT_TIMEOUT,
     OPT_DURATION,
     OPT_REPEAT,
     OPT_PEER,
@@ -40,13 +42,21 @@ enum option_key {
     OPT_WORK,
     OPT_WARM_MEMORY,
     OPT_FETCH_SIZE,
+    OPT_GROUP,
+    OPT_STATE,
+    OPT_LISTEN,
+    OPT_COLD,
+    OPT_PLOT,
+    OPT_QUIET = 'q',
 };
 
 static const struct argp_option option_table[] = {
     {NULL, 0, NULL, 0, "Where:", 1},
     {"bootstrap-server", OPT_BOOTSTRAP, "HOST:PORT", 0, "Broker to measure (localhost:9092)", 1},
-    {"peer", OPT_PEER, "HOST:PORT", 0,
-     "Second broker: each repetition runs against both in turn, ratios are printed", 1},
+    {"peer", OPT_PEER, "HOST:PORT|null", 0,
+     "Second broker: each repetition runs against both in turn, ratios are printed; null: a server "
+     "that does nothing, which shows what the client itself costs",
+     1},
     {"property", OPT_PROPERTY, "KEY=VALUE", 0, "Client property, Kafka's spelling; may be repeated",
      1},
     {"command-config", OPT_CONFIG, "FILE", 0, "Client properties from a file", 1},
@@ -55,7 +65,7 @@ static const struct argp_option option_table[] = {
      1},
     {"peer-pid", OPT_PEER_PID, "PID", 0, "The same for the peer", 1},
     {NULL, 0, NULL, 0, "What:", 2},
-    {"topic", OPT_TOPIC, "TOPIC", 0, "Topic to use (required)", 2},
+    {"topic", OPT_TOPIC, "TOPIC", 0, "Topic to use (required but for null)", 2},
     {"create", OPT_CREATE, "P[,KEY=VALUE..]", 0,
      "Make the topic with P partitions and these configs if it is missing", 2},
     {"delete", OPT_DELETE, NULL, 0, "Delete the topic afterwards", 2},
@@ -63,10 +73,12 @@ static const struct argp_option option_table[] = {
     {"record-size", OPT_RECORD_SIZE, "SIZE", 0, "Bytes of a record's value (100)", 2},
     {"payload-file", OPT_PAYLOAD, "FILE", 0, "Values are the lines of this file in turn", 2},
     {"keys", OPT_KEYS, "KIND", 0, "none (default), sequence, random:N", 2},
+    {"group", OPT_GROUP, "GROUP", 0, "Consumer group; not in this release", 2},
     {NULL, 0, NULL, 0, "How:", 3},
     {"throughput", OPT_THROUGHPUT, "R", 0,
      "Records per second over all clients, open loop; -1 (default) as fast as it goes", 3},
-    {"clients", OPT_CLIENTS, "N", 0, "Producers or consumers, each with its own connection (1)", 3},
+    {"clients", OPT_CLIENTS, "N", 0,
+     "Producers or consumers, each with its own connection (1); e2e: producers", 3},
     {"duration", OPT_DURATION, "TIME", 0, "Stop after this time (10s; a plain number is seconds)",
      3},
     {"warmup", OPT_WARMUP, "TIME", 0, "The first part is not counted (1s; consume: 0)", 3},
@@ -74,21 +86,36 @@ static const struct argp_option option_table[] = {
      "Touch and free this much memory before each run, so that a virtual machine's host does not "
      "charge the server for new pages (0)",
      3},
+    {"timeout", OPT_TIMEOUT, "TIME", 0, "Reading: give up when no record came for so long (10s)",
+     3},
     {"repeat", OPT_REPEAT, "N", 0, "Runs; median and range are reported (3)", 3},
     {"batch", OPT_BATCH, "SIZE", 0, "batch.size; raw: bytes of records per prebuilt batch (16KiB)",
      3},
     {"linger", OPT_LINGER, "MS", 0, "linger.ms", 3},
     {"acks", OPT_ACKS, "all|1|0", 0, "acks (all)", 3},
     {"compression-type", OPT_CODEC, "NAME", 0, "none, gzip, snappy, lz4, zstd", 3},
-    {NULL, 0, NULL, 0, "raw only:", 4},
-    {"total", OPT_TOTAL, "SIZE", 0, "Bytes of batches in each direction (256MiB)", 4},
-    {"inflight", OPT_INFLIGHT, "N", 0, "Requests under way per connection (5)", 4},
+    {"cold", OPT_COLD, NULL, 0,
+     "consume and raw: drop the page cache of the topic's files before each read (the broker must "
+     "run on this machine)",
+     3},
+    {NULL, 0, NULL, 0, "Some commands only:", 4},
+    {"total", OPT_TOTAL, "SIZE", 0, "raw: bytes of batches in each direction (256MiB)", 4},
+    {"inflight", OPT_INFLIGHT, "N", 0,
+     "raw: requests under way per connection (5); e2e without --throughput: records per client (1)",
+     4},
     {"work", OPT_WORK, "produce|fetch|both", 0,
-     "both: write the total, then read it back (default)", 4},
-    {"fetch-size", OPT_FETCH_SIZE, "SIZE", 0, "Bytes asked for per fetch (1MiB)", 4},
+     "raw and verify: write, read what is there, or first write and then read (default)", 4},
+    {"fetch-size", OPT_FETCH_SIZE, "SIZE", 0, "raw, null: bytes per fetch (1MiB)", 4},
+    {"state", OPT_STATE, "FILE", 0,
+     "verify: keep here what was acknowledged; --work fetch holds the topic against it", 4},
+    {"listen", OPT_LISTEN, "HOST:PORT", 0, "null: where to listen (127.0.0.1:0)", 4},
     {NULL, 0, NULL, 0, "Output:", 5},
     {"json", OPT_JSON, NULL, 0, "One JSON object on stdout", 5},
-    {"hgrm", OPT_HGRM, "FILE", 0, "Write the latency distribution as HdrHistogram text", 5},
+    {"hgrm", OPT_HGRM, "FILE", 0,
+     "Write the latency distribution as HdrHistogram text; with a peer also FILE.peer", 5},
+    {"plot", OPT_PLOT, "FILE.svg", 0,
+     "Draw latency by percentile and throughput over time (needs gnuplot)", 5},
+    {"quiet", OPT_QUIET, NULL, 0, "No progress on stderr", 5},
     {NULL, 0, NULL, 0, NULL, 0},
 };
 
@@ -97,13 +124,23 @@ static const char doc[] =
     "Commands:\n"
     "  produce   records through libleat, as an application sends them\n"
     "  consume   records through libleat, from the start of the topic\n"
+    "  e2e       records from one producer to their receipt by a consumer, from the due time\n"
     "  raw       prebuilt batches straight onto sockets, and raw fetches: the server is measured, "
-    "not the client\n\n"
+    "not the client\n"
+    "  verify    write records with sequence and hash chain, read them back: lost, doubled, "
+    "reordered, changed?\n"
+    "  null      a server that swallows what is produced and serves prebuilt batches, until "
+    "Ctrl-C; prints its address\n\n"
     "Examples:\n"
     "  leat-bench produce -t bench --create 4 -n 1000000 --record-size 1KiB\n"
+    "  leat-bench e2e -t bench --create 1 --throughput 1000 --linger 0 --duration 10s\n"
     "  leat-bench raw -t bench --create 1 --batch 64KiB --total 1GiB --server-pid $(pidof "
-    "leatd)\n\n"
-    "A run ends with exit code 0, 1 when anything failed, 2 for a wrong command line.";
+    "leatd)\n"
+    "  leat-bench verify -t chain --create 4 -n 1000000\n\n"
+    "Without --num-records and --duration: produce, e2e and verify run for 10 s, consume reads to "
+    "the end.\n"
+    "Exit code: 0; 1 when anything failed; 2 for a wrong command line; 3 when the broker is not "
+    "reached; 130 after Ctrl-C.";
 
 static void
 add_property(struct argp_state *state, struct bench_options *o, const char *key, const char *value);
@@ -115,20 +152,23 @@ static int64_t number_or_die(
 static void parse_keys(struct argp_state *state, struct bench_options *o, const char *text);
 static void parse_create(struct argp_state *state, struct bench_options *o, char *text);
 static void check(struct argp_state *state, struct bench_options *o);
+static void check_stamped(struct argp_state *state, const struct bench_options *o);
 
 static error_t parse_command(struct argp_state *state, struct bench_options *o, const char *arg)
 {
     static const struct {
         const char *name;
         enum bench_command command;
-    } commands[] = {{"produce", BENCH_PRODUCE}, {"consume", BENCH_CONSUME}, {"raw", BENCH_RAW}};
+    } commands[] = {{"produce", BENCH_PRODUCE}, {"consume", BENCH_CONSUME}, {"raw", BENCH_RAW},
+                    {"e2e", BENCH_E2E},         {"verify", BENCH_VERIFY},   {"null", BENCH_NULL}};
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
         if (o->command == 0 && strcmp(arg, commands[i].name) == 0) {
             o->command = commands[i].command;
             return 0;
         }
     }
-    argp_error(state, "unknown command '%s'; there are produce, consume and raw", arg);
+    argp_error(state, "unknown command '%s'; there are produce, consume, e2e, raw, verify and null",
+               arg);
     return ARGP_ERR_UNKNOWN;
 }
 
@@ -153,6 +193,9 @@ static error_t parse_load(int key, char *arg, struct argp_state *state)
         return 0;
     case OPT_DURATION:
         o->duration_ms = time_or_die(state, "--duration", arg);
+        return 0;
+    case OPT_TIMEOUT:
+        o->timeout_ms = time_or_die(state, "--timeout", arg);
         return 0;
     case OPT_WARMUP:
         o->warmup_ms = time_or_die(state, "--warmup", arg);
@@ -189,6 +232,50 @@ static error_t parse_load(int key, char *arg, struct argp_state *state)
     }
 }
 
+static error_t parse_output(int key, char *arg, struct argp_state *state)
+{
+    struct bench_options *o = state->input;
+    switch (key) {
+    case OPT_JSON:
+        o->json = true;
+        return 0;
+    case OPT_HGRM:
+        o->hgrm_file = arg;
+        return 0;
+    case OPT_PLOT:
+        o->plot_file = arg;
+        return 0;
+    case OPT_QUIET:
+        o->quiet = true;
+        return 0;
+    case OPT_COLD:
+        o->cold = true;
+        return 0;
+    case OPT_STATE:
+        o->state_file = arg;
+        return 0;
+    case OPT_LISTEN:
+        o->listen = arg;
+        return 0;
+    case OPT_GROUP:
+        argp_error(state,
+                   "--group %s: consumer groups are not in this release; consume reads all "
+                   "partitions itself without --group",
+                   arg);
+        return 0;
+    case OPT_WORK:
+        o->work = strcmp(arg, "produce") == 0 ? BENCH_WORK_PRODUCE
+                  : strcmp(arg, "fetch") == 0 ? BENCH_WORK_FETCH
+                                              : BENCH_WORK_PRODUCE | BENCH_WORK_FETCH;
+        if (o->work == (BENCH_WORK_PRODUCE | BENCH_WORK_FETCH) && strcmp(arg, "both") != 0) {
+            argp_error(state, "--work %s: want produce, fetch or both", arg);
+        }
+        return 0;
+    default:
+        return parse_load(key, arg, state);
+    }
+}
+
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
     struct bench_options *o = state->input;
@@ -197,6 +284,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         o->bootstrap = arg;
         return 0;
     case OPT_PEER:
+        o->peer_null = strcmp(arg, "null") == 0;
         o->peer = arg;
         return 0;
     case OPT_PROPERTY:
@@ -233,48 +321,36 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case OPT_PEER_PID:
         o->peer_pid = (int)number_or_die(state, "--peer-pid", arg, 1, INT32_MAX);
         return 0;
-    case OPT_JSON:
-        o->json = true;
-        return 0;
-    case OPT_HGRM:
-        o->hgrm_file = arg;
-        return 0;
-    case OPT_WORK:
-        o->work = strcmp(arg, "produce") == 0 ? BENCH_WORK_PRODUCE
-                  : strcmp(arg, "fetch") == 0 ? BENCH_WORK_FETCH
-                                              : BENCH_WORK_PRODUCE | BENCH_WORK_FETCH;
-        if (o->work == (BENCH_WORK_PRODUCE | BENCH_WORK_FETCH) && strcmp(arg, "both") != 0) {
-            argp_error(state, "--work %s: want produce, fetch or both", arg);
-        }
-        return 0;
     case ARGP_KEY_ARG:
         return parse_command(state, o, arg);
     case ARGP_KEY_END:
         check(state, o);
         return 0;
     default:
-        return parse_load(key, arg, state);
+        return parse_output(key, arg, state);
     }
 }
 
 void bench_options_parse(int argc, char **argv, struct bench_options *ret)
 {
-    static const struct argp argp = {option_table, parse_option, "produce|consume|raw", doc, NULL,
-                                     NULL,         NULL};
+    static const struct argp argp = {
+        option_table, parse_option, "produce|consume|e2e|raw|verify|null", doc, NULL, NULL, NULL};
     argp_err_exit_status = 2;
     *ret = (struct bench_options){
         .bootstrap = "localhost:9092",
         .record_size = 100,
         .throughput = -1,
         .warmup_ms = -1,
+        .timeout_ms = 10000,
         .clients = 1,
-        .repeat = 3,
+        .repeat = 0,
         .batch_size = 16384,
         .total_bytes = 256 << 20,
         .fetch_size = 1 << 20,
-        .inflight = 5,
+        .inflight = 0,
         .acks = -1,
         .codec = "none",
+        .listen = "127.0.0.1:0",
         .work = BENCH_WORK_PRODUCE | BENCH_WORK_FETCH,
     };
     (void)argp_parse(&argp, argc, argv, 0, NULL, ret); /* errors end the process */
@@ -283,22 +359,63 @@ void bench_options_parse(int argc, char **argv, struct bench_options *ret)
 static void check(struct argp_state *state, struct bench_options *o)
 {
     if (o->command == 0) {
-        argp_error(state, "say what to measure: produce, consume or raw");
+        argp_error(state, "say what to do: produce, consume, e2e, raw, verify or null");
     }
-    if (o->topic == NULL) {
+    if (o->topic == NULL && o->command != BENCH_NULL) {
         argp_error(state, "--topic is missing");
     }
-    if (o->command != BENCH_RAW && o->record_count == 0 && o->duration_ms == 0) {
+    bool bounded = o->record_count > 0 || o->duration_ms > 0;
+    if (!bounded && (o->command == BENCH_PRODUCE || o->command == BENCH_E2E ||
+                     (o->command == BENCH_VERIFY && (o->work & BENCH_WORK_PRODUCE) != 0))) {
         o->duration_ms = 10000;
     }
+    if (o->command == BENCH_CONSUME && o->peer_null && !bounded) {
+        argp_error(state, "consume --peer null has no end without --num-records or --duration");
+    }
+    if ((o->command == BENCH_E2E || o->command == BENCH_VERIFY) && o->peer_null) {
+        argp_error(state, "--peer null: a null server keeps nothing that could be read back");
+    }
+    if (o->warmup_ms > 0 && o->command == BENCH_VERIFY) {
+        argp_error(state, "verify looks at every record: no --warmup");
+    }
     if (o->warmup_ms < 0) {
-        o->warmup_ms = o->command == BENCH_CONSUME ? 0 : 1000;
+        bool none = o->command == BENCH_CONSUME || o->command == BENCH_VERIFY;
+        o->warmup_ms = none ? 0 : 1000;
     }
-    if (o->throughput > 0 && o->command != BENCH_PRODUCE) {
-        argp_error(state, "--throughput is for produce");
+    if (o->repeat == 0) {
+        o->repeat = o->command == BENCH_VERIFY ? 1 : 3;
     }
-    if (o->record_size < 1 && o->command == BENCH_RAW) {
-        argp_error(state, "raw needs a --record-size of at least 1");
+    if (o->inflight == 0) {
+        o->inflight = o->command == BENCH_E2E ? 1 : 5;
+    }
+    if (o->throughput > 0 && (o->command == BENCH_CONSUME || o->command == BENCH_RAW)) {
+        argp_error(state, "--throughput is for produce, e2e and verify");
+    }
+    if (o->throughput == 0) {
+        argp_error(state, "--throughput 0: want records per second, or -1");
+    }
+    if (o->record_size < 1 && (o->command == BENCH_RAW || o->command == BENCH_NULL)) {
+        argp_error(state, "raw and null need a --record-size of at least 1");
+    }
+    check_stamped(state, o);
+}
+
+/* Values that carry their due time and sequence are made here, so they have room for both. */
+static void check_stamped(struct argp_state *state, const struct bench_options *o)
+{
+    bool stamped = o->command == BENCH_E2E || o->command == BENCH_VERIFY;
+    if (stamped && o->record_size < BENCH_STAMP_SIZE) {
+        argp_error(state, "--record-size %lld: time and sequence need at least %d bytes",
+                   (long long)o->record_size, BENCH_STAMP_SIZE);
+    }
+    if (stamped && o->payload_file != NULL) {
+        argp_error(state, "--payload-file is for produce: e2e and verify make their own values");
+    }
+    if (o->state_file != NULL && (o->command != BENCH_VERIFY || o->repeat > 1 || o->peer != NULL)) {
+        argp_error(state, "--state is for one run of verify against one broker");
+    }
+    if (o->cold && o->command != BENCH_CONSUME && o->command != BENCH_RAW) {
+        argp_error(state, "--cold is for consume and raw");
     }
 }
 

@@ -8,7 +8,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum bench_command { BENCH_PRODUCE = 1, BENCH_CONSUME = 2, BENCH_RAW = 3 };
+enum bench_command {
+    BENCH_PRODUCE = 1,
+    BENCH_CONSUME = 2,
+    BENCH_RAW = 3,
+    BENCH_E2E = 4,
+    BENCH_VERIFY = 5,
+    BENCH_NULL = 6,
+};
 enum bench_keys { BENCH_KEYS_NONE = 0, BENCH_KEYS_SEQUENCE = 1, BENCH_KEYS_RANDOM = 2 };
 enum bench_work { BENCH_WORK_PRODUCE = 1, BENCH_WORK_FETCH = 2 }; /* bits */
 
@@ -18,6 +25,7 @@ struct bench_options {
     enum bench_command command;
     const char *bootstrap;                        /* -b */
     const char *peer;                             /* --peer, NULL = none */
+    bool peer_null;                               /* --peer null: a null server of our own */
     const char *properties[BENCH_PROPERTIES_MAX]; /* -X key=value and the short forms, in order */
     size_t property_count;
     const char *config_file; /* --command-config */
@@ -28,8 +36,9 @@ struct bench_options {
     int64_t record_size;      /* bytes of a value */
     int64_t throughput;       /* records per second over all clients, -1 = closed loop */
     int64_t duration_ms;      /* 0 = no bound by time */
-    int64_t warmup_ms;
-    int64_t warm_memory; /* bytes touched and freed before each run */
+    int64_t timeout_ms;       /* without a record: what is missing does not come any more */
+    int64_t warmup_ms;        /* not counted */
+    int64_t warm_memory;     /* bytes touched and freed before each run */
     int clients;
     int repeat;
     int server_pid; /* 0 = not told */
@@ -40,15 +49,20 @@ struct bench_options {
     const char *create_configs; /* "k=v,k=v" or NULL */
     bool delete_after;
     bool json;
+    bool quiet; /* no progress on stderr */
+    bool cold;  /* drop the page cache of the topic's files before reading */
     const char *hgrm_file;
-    /* raw */
+    const char *plot_file;
+    const char *state_file; /* verify: what was acknowledged */
+    const char *listen;     /* null: HOST:PORT */
+    /* raw, and what the others share with it */
     int64_t batch_size;  /* bytes of record data per batch */
     int64_t total_bytes; /* of batches per direction */
     int64_t fetch_size;  /* bytes asked for per fetch */
-    int inflight;
-    int acks;          /* -1, 0, 1 */
-    const char *codec; /* compression.type by name */
-    unsigned work;     /* enum bench_work bits */
+    int inflight;        /* raw: requests per connection; e2e, closed loop: records per client */
+    int acks;            /* -1, 0, 1 */
+    const char *codec;   /* compression.type by name */
+    unsigned work;       /* enum bench_work bits */
 };
 
 /* Parse the command line; errors and --help end the process with 2 and 0. */

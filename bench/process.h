@@ -12,8 +12,8 @@
 struct bench_process {
     double cpu_seconds; /* user + system since the process began */
     int64_t rss_bytes;
-    int64_t
-        written_bytes; /* sent to the block layer (write_bytes of /proc/PID/io); -1: not readable */
+    int64_t written_bytes; /* for the device (write_bytes of /proc/PID/io); -1: not readable */
+    int64_t switches;      /* of context, wanted and forced, over all threads that live */
 };
 
 /* LEAT_ENOENT: no such process. */
@@ -21,6 +21,9 @@ int bench_process_read(int pid, struct bench_process *ret);
 
 /* Seconds that the hypervisor took from this machine since boot, over all CPUs. */
 double bench_stolen_seconds(void);
+
+/* Bytes that may be dirty in the page cache before writers have to wait for the device; 0: not told. */
+int64_t bench_dirty_limit(void);
 
 /* How late sleeps of 1 ms wake up while something is measured: the machine's own noise. */
 struct bench_hiccup;

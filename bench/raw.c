@@ -3,8 +3,6 @@
 #include "bench/raw.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -13,11 +11,12 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/os.h"
+#include "bench/crew.h"
 #include "bench/link.h"
 #include "bench/measure.h"
+#include "bench/prebuilt.h"
 #include "proto/api.h"
 #include "proto/batch_builder.h"
-#include "proto/compress.h"
 #include "proto/errors.h"
 #include "proto/messages.h"
 #include "proto/record_batch.h"
@@ -45,13 +44,14 @@ struct raw_worker {
     const struct bench_options *options;
     enum bench_work work;
     struct bench_measure *measure;
+    struct bench_counter *counter;
     struct raw_conn *conns;
     int conn_count;
     int epoll_fd;
     int64_t batch_records; /* produce: records per request */
     int64_t batch_bytes;   /* produce: bytes of one batch */
-    struct bench_result result;
-    pthread_t thread;
+    struct bench_histogram latency;
+    int64_t requests;
 };
 
 static void *worker_run(void *arg);
@@ -67,25 +67,6 @@ static int worker_open(struct raw_worker *worker,
                        struct leat_error **reterr);
 static void worker_close(struct raw_worker *worker);
 
-static int worker_count(const struct bench_options *options)
-{
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    return options->clients < cores ? options->clients : (int)cores;
-}
-
-static int start(struct raw_worker *workers, int count, struct bench_measure *measure)
-{
-    for (int i = 0; i < count; i++) {
-        atomic_fetch_add(&measure->running, 1);
-        if (pthread_create(&workers[i].thread, NULL, worker_run, &workers[i]) != 0) {
-            atomic_fetch_sub(&measure->running, 1);
-            atomic_store(&measure->stop, true);
-            return i;
-        }
-    }
-    return count;
-}
-
 int bench_raw_run(const struct bench_options *options,
                   enum bench_work work,
                   const struct bench_topic *topic,
@@ -93,81 +74,50 @@ int bench_raw_run(const struct bench_options *options,
                   struct bench_result *ret,
                   struct leat_error **reterr)
 {
-    int count = worker_count(options);
+    int count = bench_crew_size(options->clients);
     struct bench_measure measure;
-    bench_measure_init(&measure, server_pid);
+    int err = bench_measure_open(&measure, options, server_pid, count, false, reterr);
     struct raw_worker *workers = lt_calloc((size_t)count, sizeof(*workers));
-    if (workers == NULL) {
-        return LEAT_ENOMEM;
+    if (err == 0 && workers == NULL) {
+        err = LEAT_ENOMEM;
     }
-    int err = 0;
     int first_conn = 0;
-    for (int i = 0; i < count && err == 0; i++) {
+    for (int i = 0; workers != NULL && i < count; i++) {
         int share = options->clients / count + (i < options->clients % count ? 1 : 0);
         workers[i] = (struct raw_worker){.options = options,
                                          .work = work,
                                          .measure = &measure,
+                                         .counter = &measure.counters[i],
                                          .conn_count = share,
                                          .epoll_fd = -1};
-        err = worker_open(&workers[i], topic, first_conn, reterr);
+        if (err == 0) {
+            err = worker_open(&workers[i], topic, first_conn, reterr);
+        }
         first_conn += share;
     }
     if (err == 0) {
-        int started = start(workers, count, &measure);
-        bench_measure_run(&measure, options, options->record_count, options->total_bytes, ret);
-        for (int i = 0; i < started; i++) {
-            (void)pthread_join(workers[i].thread, NULL); /* cannot fail for a thread that we made */
-            bench_histogram_merge(&ret->latency, &workers[i].result.latency);
-            ret->records += workers[i].result.records;
-            ret->bytes += workers[i].result.bytes;
-            ret->requests += workers[i].result.requests;
-            ret->errors += workers[i].result.errors;
-            if (ret->error_text[0] == '\0') {
-                memcpy(ret->error_text, workers[i].result.error_text, sizeof(ret->error_text));
-            }
+        struct bench_crew crew;
+        ret->reads = work == BENCH_WORK_FETCH;
+        bench_crew_start(&crew, &measure, worker_run, workers, sizeof(*workers), count);
+        bench_measure_warm(&measure);
+        bench_measure_begin(&measure, ret);
+        bench_measure_wait(&measure, options->record_count, options->total_bytes, ret);
+        bench_crew_join(&crew);
+        bench_measure_end(&measure, ret);
+        for (int i = 0; i < count; i++) {
+            bench_histogram_merge(&ret->latency, &workers[i].latency);
+            ret->requests += workers[i].requests;
         }
     }
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; workers != NULL && i < count; i++) {
         worker_close(&workers[i]);
     }
     lt_free(workers);
+    bench_measure_close(&measure);
     return err;
 }
 
 /* ---- set-up ---- */
-
-static int build_batch(struct raw_worker *worker,
-                       struct proto_batch_builder *builder,
-                       uint8_t **ret_batch,
-                       size_t *ret_size)
-{
-    const struct bench_options *o = worker->options;
-    uint8_t *value = lt_malloc((size_t)o->record_size);
-    int err = value == NULL ? LEAT_ENOMEM : lt_os_random(value, (size_t)o->record_size);
-    struct proto_new_record record = {
-        .timestamp = lt_clock_wall_ms(lt_clock_real()),
-        .value = lt_slice(value, (size_t)o->record_size),
-    };
-    /* Letters compress as text does, so that a codec has something to do; random bytes alone would not. */
-    for (int64_t i = 0; err == 0 && i < o->record_size; i++) {
-        value[i] = (uint8_t)('a' + value[i] % 26);
-    }
-    while (err == 0 && (builder->record_count == 0 ||
-                        builder->size + proto_batch_builder_record_size(builder, &record) <=
-                            (size_t)o->batch_size)) {
-        err = proto_batch_builder_add(builder, &record);
-    }
-    struct proto_batch_options batch;
-    proto_batch_options_init(&batch);
-    if (err == 0) {
-        err = proto_codec_from_name(lt_slice_text(o->codec), &batch.codec);
-    }
-    if (err == 0) {
-        err = proto_batch_builder_finish(builder, &batch, ret_batch, ret_size);
-    }
-    lt_free(value);
-    return err;
-}
 
 static int encode_produce(struct raw_worker *worker, struct raw_conn *conn)
 {
@@ -175,7 +125,7 @@ static int encode_produce(struct raw_worker *worker, struct raw_conn *conn)
     proto_batch_builder_init(&builder);
     uint8_t *batch = NULL;
     size_t size = 0;
-    int err = build_batch(worker, &builder, &batch, &size);
+    int err = bench_prebuilt(worker->options, &builder, &batch, &size);
     if (err == 0) {
         struct proto_produce_request_partition_produce_data partition;
         struct proto_produce_request_topic_produce_data topic;
@@ -268,7 +218,7 @@ static int worker_open(struct raw_worker *worker,
     worker->conns = lt_calloc((size_t)worker->conn_count, sizeof(*worker->conns));
     worker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (worker->conns == NULL || worker->epoll_fd < 0 ||
-        bench_result_init(&worker->result, "worker") != 0) {
+        bench_histogram_init(&worker->latency) != 0) {
         return lt_error_set(reterr, LEAT_ENOMEM, "no memory or descriptors for %d connections",
                             worker->conn_count);
     }
@@ -300,7 +250,7 @@ static void worker_close(struct raw_worker *worker)
     if (worker->epoll_fd >= 0) {
         (void)lt_os_close(worker->epoll_fd); /* nothing is left in it */
     }
-    bench_result_release(&worker->result);
+    bench_histogram_release(&worker->latency);
     lt_free(worker->conns);
 }
 
@@ -308,9 +258,8 @@ static void worker_close(struct raw_worker *worker)
 
 static int fail(struct raw_worker *worker, int code, const char *what)
 {
-    worker->result.errors++;
-    if (worker->result.error_text[0] == '\0') {
-        (void)snprintf(worker->result.error_text, sizeof(worker->result.error_text), "%s", what);
+    if (!atomic_load(&worker->measure->stop)) {
+        bench_measure_fail(worker->measure, code, what);
     }
     return code;
 }
@@ -318,16 +267,13 @@ static int fail(struct raw_worker *worker, int code, const char *what)
 static void count(struct raw_conn *conn, int64_t records, int64_t bytes)
 {
     struct raw_worker *worker = conn->worker;
-    if (!atomic_load_explicit(&worker->measure->counting, memory_order_relaxed)) {
+    if (!bench_measure_counts(worker->measure)) {
         return;
     }
     int64_t sent_ns = conn->sent_ns[conn->answered % (uint64_t)worker->options->inflight];
-    bench_histogram_add(&worker->result.latency, lt_clock_mono_ns(lt_clock_real()) - sent_ns);
-    worker->result.records += records;
-    worker->result.bytes += bytes;
-    worker->result.requests++;
-    atomic_fetch_add_explicit(&worker->measure->records, records, memory_order_relaxed);
-    atomic_fetch_add_explicit(&worker->measure->bytes, bytes, memory_order_relaxed);
+    bench_histogram_add(&worker->latency, lt_clock_mono_ns(lt_clock_real()) - sent_ns);
+    worker->requests++;
+    bench_count(worker->counter, records, bytes);
 }
 
 /* Send what may be sent. Returns 0 also when the socket is full: epoll says when it goes on. */
@@ -493,15 +439,12 @@ static void *worker_run(void *arg)
     struct raw_worker *worker = arg;
     struct epoll_event events[EVENTS_MAX];
     int err = 0;
-    while (err == 0 && !atomic_load_explicit(&worker->measure->stop, memory_order_relaxed)) {
+    while (err == 0 && !bench_measure_over(worker->measure)) {
         int ready = epoll_wait(worker->epoll_fd, events, EVENTS_MAX, 100);
         for (int i = 0; i < ready && err == 0; i++) {
             err = conn_turn(events[i].data.ptr, events[i].events);
         }
     }
-    if (err != 0) {
-        atomic_store(&worker->measure->failed, true);
-    }
-    atomic_fetch_sub(&worker->measure->running, 1);
+    bench_measure_leave(worker->measure);
     return NULL;
 }

@@ -1,49 +1,81 @@
-/* result.h: what one run measured, and how runs are told: for people, as JSON, as ratios against a peer.
+/* result.h: what one run measured, and the figures that are made of it.
  *
  * Threads: filled by the run's own thread after its workers have ended. */
 #ifndef BENCH_RESULT_H
 #define BENCH_RESULT_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bench/chain.h"
 #include "bench/histogram.h"
-#include "bench/options.h"
+#include "bench/series.h"
+
+#define BENCH_ERROR_SIZE 240
 
 struct bench_result {
-    const char *what; /* "produce", "consume", "fetch" */
-    int64_t records;  /* answered (produce) or received (consume) in the counted time */
-    int64_t bytes;    /* of values and keys; raw: of batches */
-    int64_t requests; /* raw: requests; produce: batches as far as known, else 0 */
+    const char *what;   /* "produce", "consume", "e2e", "fetch", "write", "verify" */
+    bool reads;         /* told in the words of Kafka's consumer tool, not of its producer tool */
+    bool packed;        /* a codec is at work: bytes on the disk are fewer than bytes told */
+    int64_t records;    /* answered (produce) or received (consume) in the counted time */
+    int64_t bytes;      /* of values and keys; raw: of batches */
+    int64_t requests;   /* raw: requests, which are batches when producing; else 0 */
+    int64_t unreadable; /* e2e: records that came and are none of this run's */
     int64_t errors;
-    char error_text[160]; /* the first error */
+    int error_code;                    /* of the first */
+    char error_text[BENCH_ERROR_SIZE]; /* its name and words */
     int64_t start_wall_ms, end_wall_ms;
-    double seconds; /* counted time */
-    struct bench_histogram
-        latency;        /* answer minus due (open loop) or sent (closed loop); fetch: per request */
+    double seconds;                 /* counted time */
+    struct bench_histogram latency; /* produce: answer minus due (open loop) or sent; e2e: receipt
+                                       minus due or sent; raw: answer minus request */
+    struct bench_series series;
     double cpu_seconds; /* of the server, -1 = not measured */
     int64_t rss_bytes;
-    int64_t written_bytes; /* to the device */
+    int64_t written_bytes; /* for the device; -1 = not measured */
+    int64_t switches;      /* of context in the server */
     int64_t hiccup_p999_ns, hiccup_max_ns;
     double stolen_seconds;
+    int cold_percent;           /* of the files' pages dropped before; -1 = not asked for */
+    struct bench_damage damage; /* verify */
+    bool verified;              /* damage is set */
 };
 
-int bench_result_init(struct bench_result *result, const char *what);
+/* One kind of work, measured some times against one or two brokers. */
+struct bench_load {
+    const char *what;
+    struct bench_result *own;   /* `runs` of them */
+    struct bench_result *peer;  /* likewise, or NULL */
+    size_t runs;                /* asked for */
+    size_t own_done, peer_done; /* begun: the last of them may have failed */
+};
+
+int bench_result_init(struct bench_result *result, const char *what); /* LEAT_ENOMEM */
 void bench_result_release(struct bench_result *result);
 
-/* The lines for one run: first the line of Kafka's own tool, then ours. */
-void bench_report_run(const struct bench_options *options,
-                      const struct bench_result *result,
-                      const char *target);
+double bench_result_per_second(double amount, const struct bench_result *r);
 
-/* Median and range over the runs of one broker, and with a peer the ratios run by run.
- * `peer` has as many results as `own`, or is NULL. */
-void bench_report_summary(const struct bench_options *options,
-                          const struct bench_result *own,
-                          const struct bench_result *peer,
-                          size_t count);
+/* Was more written than the page cache may hold back (three times the dirty limit)? Where it is not known, it was not. */
+bool bench_result_sustained(const struct bench_result *r, int64_t dirty_limit);
 
-/* All runs as one JSON object on stdout; field names of OpenMessaging Benchmark where it has them. 0 or LEAT_ENOMEM. */
-int bench_report_json(const struct bench_options *options,
-                      const struct bench_result *own,
-                      const struct bench_result *peer,
-                      size_t count);
+/* The figures that a summary tells. */
+struct bench_figure {
+    const char *name;
+    const char *json_name;
+    double (*get)(const struct bench_result *r); /* negative: not measured */
+};
+#define BENCH_FIGURES 9
+extern const struct bench_figure bench_figures[BENCH_FIGURES];
+
+struct bench_spread {
+    double median, min, max;
+};
+
+/* A figure over `count` runs; with `other` its ratio run by run, own to other. False where a run did not measure it. */
+bool bench_spread(const struct bench_figure *figure,
+                  const struct bench_result *own,
+                  const struct bench_result *other,
+                  size_t count,
+                  struct bench_spread *ret);
 
 #endif

@@ -13,6 +13,7 @@
 struct bench_slot {
     void *owner; /* whoever the callback is for */
     int64_t due_ns;
+    int64_t size; /* bytes of key and value */
 };
 
 struct bench_slots {

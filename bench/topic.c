@@ -13,6 +13,7 @@
 #include "proto/messages.h"
 
 #define LOOKUPS_MAX 100 /* of 50 ms: a new topic has its leaders within seconds */
+#define LOOKUPS_OLD 10  /* one that was there before is known sooner */
 #define CONFIGS_MAX 32
 
 static int create(int fd, const struct bench_options *options, struct leat_error **reterr);
@@ -151,7 +152,8 @@ static int lookup(int fd,
                   struct leat_error **reterr)
 {
     int err = LEAT_EAGAIN;
-    for (int i = 0; i < LOOKUPS_MAX && err == LEAT_EAGAIN; i++) {
+    int lookups = options->create_partitions > 0 ? LOOKUPS_MAX : LOOKUPS_OLD;
+    for (int i = 0; i < lookups && err == LEAT_EAGAIN; i++) {
         struct lt_arena arena;
         lt_arena_init(&arena, 0);
         struct proto_metadata_request_topic name;
@@ -174,7 +176,9 @@ static int lookup(int fd,
         }
     }
     if (err == LEAT_EAGAIN || err == LEAT_ENOENT) {
-        return lt_error_set(reterr, LEAT_ENOENT, "no topic '%s'; --create P makes one",
+        return lt_error_set(reterr, LEAT_ENOENT,
+                            "UNKNOWN_TOPIC_OR_PARTITION: no topic '%s' with leaders for all "
+                            "partitions; --create P makes one",
                             options->topic);
     }
     return err;
