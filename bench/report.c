@@ -11,6 +11,7 @@
 static void print_producer_line(const struct bench_result *r);
 static void print_consumer_line(const struct bench_result *r);
 static void print_latency(const struct bench_options *o, const struct bench_result *r);
+static void print_samples(const struct bench_options *o, const struct bench_result *r);
 static void print_server(const struct bench_result *r);
 static void print_disk(const struct bench_result *r);
 static void print_damage(const struct bench_result *r);
@@ -45,6 +46,7 @@ void bench_report_run(const struct bench_options *options,
         print_server(r);
         print_disk(r);
     }
+    print_samples(options, r);
     print_damage(r);
     printf("   errors     %" PRId64 "\n", r->errors);
     printf("   machine    1 ms sleeps late by p99.9 %.2f ms, max %.2f ms; stolen %.2f s\n",
@@ -117,7 +119,13 @@ static void print_latency(const struct bench_options *o, const struct bench_resu
                o->throughput > 0 ? "open loop, from the due time"
                                  : "closed loop: what a stall held up is not in it");
     }
-    if (end_to_end || h->negative > 0) {
+}
+
+/* Also of a run that failed: nothing is dropped. */
+static void print_samples(const struct bench_options *o, const struct bench_result *r)
+{
+    const struct bench_histogram *h = &r->latency;
+    if (o->command == BENCH_E2E || h->negative > 0) {
         printf("   samples    %" PRId64 ", beside them %" PRId64 " negative, %" PRId64
                " unreadable: not part of the distribution\n",
                h->count, h->negative, r->unreadable);

@@ -1,4 +1,6 @@
 /* Real and fake time. */
+#include <unistd.h>
+
 #include "base/clock.h"
 #include "tests/support/test_main.h"
 
@@ -38,12 +40,26 @@ START_TEST(wall_step_leaves_the_other_clock)
 }
 END_TEST
 
+/* Processor time of a process and of a thread rises while they work; of a process that is not there it is 0. */
+START_TEST(work_costs_processor_time)
+{
+    int64_t process = lt_clock_process_ns(getpid());
+    int64_t thread = lt_clock_thread_ns(pthread_self());
+    ck_assert_int_gt(process, 0);
+    while (lt_clock_thread_ns(pthread_self()) < thread + 1000000) {
+    }
+    ck_assert_int_ge(lt_clock_process_ns(getpid()), process + 1000000);
+    ck_assert_int_eq(lt_clock_process_ns(1 << 23), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("clock");
     TCase *tcase = tcase_create("clock");
     tcase_add_test(tcase, real_clock_runs_forward);
     tcase_add_test(tcase, fake_clock_moves_when_told);
+    tcase_add_test(tcase, work_costs_processor_time);
     tcase_add_test(tcase, wall_step_leaves_the_other_clock);
     suite_add_tcase(suite, tcase);
     return test_main(suite);

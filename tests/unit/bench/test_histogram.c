@@ -1,7 +1,9 @@
 /* The histogram told against the samples themselves: exact percentiles of a sorted array are the model. */
 #include <check.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "bench/histogram.h"
@@ -111,6 +113,34 @@ START_TEST(empty_is_zero)
 }
 END_TEST
 
+/* HdrHistogram's text: four columns whose totals rise to the count, and the three lines at its end. */
+START_TEST(hgrm_is_whole)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    ck_assert_ptr_nonnull(out);
+    for (int64_t i = 1; i <= 1000; i++) {
+        bench_histogram_add(&histogram, i * 1000);
+    }
+    bench_histogram_print_hgrm(&histogram, out);
+    ck_assert_int_eq(fclose(out), 0);
+    ck_assert_int_eq(
+        strncmp(text, "       Value     Percentile TotalCount 1/(1-Percentile)\n\n", 57), 0);
+    ck_assert_ptr_nonnull(strstr(text, "1.000000000000       1000"));
+    ck_assert_ptr_nonnull(strstr(text, "#[Max     =     1000.000, Total count    =         1000]"));
+    ck_assert_ptr_nonnull(strstr(text, "#[Buckets = "));
+    double mean = 0.0;
+    double deviation = 0.0;
+    ck_assert_int_eq(
+        sscanf(strstr(text, "#[Mean"), "#[Mean    = %lf, StdDeviation   = %lf]", &mean, &deviation),
+        2);
+    ck_assert_double_eq_tol(mean, 500.5, 0.001);
+    ck_assert_double_eq_tol(deviation, 288.675, 0.5);
+    free(text);
+}
+END_TEST
+
 /* No memory is an error, not a crash. */
 START_TEST(init_reports_short_memory)
 {
@@ -132,6 +162,7 @@ int main(void)
     tcase_add_test(tc, negative_values_stand_apart);
     tcase_add_test(tc, very_long_values_keep_their_maximum);
     tcase_add_test(tc, empty_is_zero);
+    tcase_add_test(tc, hgrm_is_whole);
     tcase_add_test(tc, init_reports_short_memory);
     suite_add_tcase(suite, tc);
     return test_main(suite);
