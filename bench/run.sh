@@ -47,17 +47,20 @@ start() {
 	[ -n "$address" ] || { cat "$dir/leatd.log" >&2; exit 1; }
 }
 
-# bench TITLE ARGS...: one leat-bench run, the summary lines only.
+# bench TITLE ARGS...: one load by raw, the summary lines only. measure MODE TITLE ARGS...: likewise in another mode.
 bench() {
-	title=$1
-	shift
+	measure raw "$@"
+}
+measure() {
+	mode=$1 title=$2
+	shift 2
 	printf '\n### %s\n' "$title"
 	[ -z "$peer" ] || set -- "$@" --peer "$peer" ${peer_pid:+--peer-pid "$peer_pid"}
-	"$build/leat-bench" raw -b "$address" --server-pid "$server_pid" --repeat "$repeat" "$@" >"$dir/out" || {
+	"$build/leat-bench" "$mode" -q -b "$address" --server-pid "$server_pid" --repeat "$repeat" "$@" >"$dir/out" || {
 		cat "$dir/out"
 		return 1
 	}
-	sed -n '/^==/,/^--/p' "$dir/out" | grep -v '^--'
+	sed -n '/^==/,$p' "$dir/out"
 }
 
 begin=$(date +%s%N)
@@ -69,7 +72,7 @@ printf '### start to first answer: %s ms (empty directory, exec included); resid
 memory=leat.durability=memory
 [ -z "$peer" ] || memory=flush.messages=9223372036854775807,retention.ms=604800000
 topic_memory() { # leat's own key is unknown to a peer, so the topics are made one by one
-	"$build/leat-bench" raw -b "$address" -t "$1" --create 1,leat.durability=memory --work produce --batch 1 \
+	"$build/leat-bench" raw -q -b "$address" -t "$1" --create 1,leat.durability=memory --work produce --batch 1 \
 		--total 1 --warmup 0 --repeat 1 >/dev/null
 }
 for batch in 16KiB 64KiB 1000KiB; do
@@ -83,6 +86,9 @@ bench 'one 100 B record per request, one connection, memory' -t memory-one --cre
 	--inflight 1 --duration "$latency" --total 1TB
 bench 'one 100 B record per request, 64 connections, memory' -t memory-one --create "1,$memory" --work produce --batch 1 \
 	--inflight 1 --clients 64 --duration "$latency" --total 1TB
+topic_memory memory-e2e
+measure e2e 'end to end, 1000 records/s of 100 B, open loop, memory' -t memory-e2e --create "1,$memory" --throughput 1000 --linger 0 \
+	--duration 1s --repeat 3
 disk=flush.messages=1
 bench 'produce, 64 KiB batches, disk' -t disk-64KiB --create "1,$disk" --work produce --batch 64KiB --total "$disk_total" \
 	--warm-memory 1GiB
@@ -90,3 +96,11 @@ bench 'one 100 B record per request, one connection, disk' -t disk-one --create 
 	--inflight 1 --duration "$latency" --total 1TB
 bench 'one 100 B record per request, 64 connections, disk' -t disk-one --create "1,$disk" --work produce --batch 1 \
 	--inflight 1 --clients 64 --duration "$latency" --total 1TB
+measure e2e 'end to end, 1000 records/s of 100 B, open loop, disk' -t disk-e2e --create "1,$disk" --throughput 1000 --linger 0 \
+	--duration 1s --repeat 3
+printf '\n### every record there, in order, once, unchanged\n'
+"$build/leat-bench" verify -q -b "$address" -t verified --create 4 -n 200000 >"$dir/out" || {
+	cat "$dir/out"
+	exit 1
+}
+grep verified "$dir/out"
