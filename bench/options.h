@@ -38,7 +38,7 @@ struct bench_options {
     int64_t duration_ms;      /* 0 = no bound by time */
     int64_t timeout_ms;       /* without a record: what is missing does not come any more */
     int64_t warmup_ms;        /* not counted */
-    int64_t warm_memory;     /* bytes touched and freed before each run */
+    int64_t warm_memory;      /* bytes touched and freed before each run */
     int clients;
     int repeat;
     int server_pid; /* 0 = not told */
