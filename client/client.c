@@ -56,13 +56,13 @@ void lc_cond_init(pthread_cond_t *cond)
     (void)pthread_condattr_destroy(&attr);
 }
 
-static int make_events(struct leat_client *client, struct leat_error **reterr)
+static int make_events(struct leat_client *client, bool on_base, struct leat_error **reterr)
 {
     client->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (client->wake_fd < 0) {
         return lt_error_set_errno(reterr, LEAT_EIO, errno, "no descriptor for the client");
     }
-    if (client->dispatch) {
+    if (client->dispatch || on_base) {
         client->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
         if (client->event_fd < 0) {
             return lt_error_set_errno(reterr, LEAT_EIO, errno, "no descriptor for the client");
@@ -131,7 +131,7 @@ static int make_client(const struct leat_conf *conf,
     } else if (err < 0 || (base == NULL && (err = make_base(client)) < 0)) {
         err = lt_error_set(reterr, err, "client: out of memory");
     } else {
-        err = make_events(client, reterr);
+        err = make_events(client, base != NULL, reterr);
     }
     if (err < 0) {
         client->has_thread = base == NULL; /* the base is ours to free */
@@ -255,8 +255,19 @@ void lc_client_signal(struct leat_client *client)
 {
     const uint64_t one = 1;
 
-    if (client->event_fd >= 0) {
+    if (client->event_fd >= 0 && (client->has_thread || !client->signaled)) {
+        client->signaled = !client->has_thread;
         (void)!write(client->event_fd, &one, sizeof(one)); /* full = it is readable anyway */
+    }
+}
+
+void lc_client_unsignal(struct leat_client *client)
+{
+    uint64_t count;
+
+    if (!client->has_thread && client->signaled) {
+        client->signaled = false;
+        (void)!read(client->event_fd, &count, sizeof(count)); /* it holds one */
     }
 }
 

@@ -62,8 +62,9 @@ struct leat_client {
     int wake_fd; /* eventfd: other threads -> loop */
     _Atomic bool wake_pending;
     _Atomic int64_t
-        timer_at; /* when the loop looks again by itself, ns; what ends later needs no wake */
-    int event_fd; /* eventfd: loop -> application's loop; -1 without dispatch */
+        timer_at;  /* when the loop looks again by itself, ns; what ends later needs no wake */
+    int event_fd;  /* eventfd: loop -> application's loop; -1 without dispatch or base */
+    bool signaled; /* event_fd is readable; on a base alone, where one thread sees it */
 
     pthread_mutex_t lock;
     pthread_cond_t cond;             /* a call has finished; monotonic */
@@ -119,8 +120,11 @@ void lc_client_again(struct leat_client *client);
 void lc_client_enter(struct leat_client *client);
 void lc_client_leave(struct leat_client *client);
 
-/* Make leat.dispatch's descriptor readable. Any thread; nothing without leat.dispatch. */
+/* Make the descriptor of leat_client_event_fd readable. Any thread; nothing where there is none. */
 void lc_client_signal(struct leat_client *client);
+
+/* On a base: it is readable no longer. */
+void lc_client_unsignal(struct leat_client *client);
 
 /* Wait on `cond` with `lock` held until deadline_ns; on a base: turn the loop instead (lock released meanwhile). Returns false when the time is over. */
 bool lc_client_wait(struct leat_client *client,

@@ -17,6 +17,7 @@
 static void on_start(struct leat_client *client, struct lc_command *command);
 static void on_stop(struct leat_client *client, struct lc_command *command);
 static void drop_chunks(struct leat_consumer *c);
+static void settle_signal(struct leat_client *client);
 
 /* ---- making and freeing ---- */
 
@@ -153,6 +154,7 @@ static void leave_loop(struct leat_client *client, struct leat_consumer *c)
     }
     lc_sessions_free(c); /* their requests have ended with the connections */
     TAILQ_REMOVE(&client->consumers, c, link);
+    settle_signal(client);
     lc_consumer_unref(c);
 }
 
@@ -704,6 +706,28 @@ static int poll_locked(struct leat_consumer *c,
     }
 }
 
+/* Is there something for poll? Lock held. */
+static bool has_more(const struct leat_consumer *c)
+{
+    return c->current != NULL || !STAILQ_EMPTY(&c->queue) || !STAILQ_EMPTY(&c->errors);
+}
+
+/* On a base no dispatch takes the signal back: it ends when no consumer has something. One thread, so no locks. */
+static void settle_signal(struct leat_client *client)
+{
+    const struct leat_consumer *c;
+
+    if (client->has_thread) {
+        return;
+    }
+    TAILQ_FOREACH (c, &client->consumers, link) {
+        if (has_more(c)) {
+            return;
+        }
+    }
+    lc_client_unsignal(client);
+}
+
 int leat_consumer_poll(struct leat_consumer *c,
                        int timeout_ms,
                        struct leat_batch **ret_batch,
@@ -724,10 +748,11 @@ int leat_consumer_poll(struct leat_consumer *c,
     }
     (void)pthread_mutex_lock(&c->lock);
     err = poll_locked(c, lc_deadline(c->client->clock, timeout_ms), batch, reterr);
-    if (c->current != NULL || !STAILQ_EMPTY(&c->queue) || !STAILQ_EMPTY(&c->errors)) {
+    if (has_more(c)) {
         lc_client_signal(c->client); /* more is there than was taken */
     }
     (void)pthread_mutex_unlock(&c->lock);
+    settle_signal(c->client);
     if (err > 0) {
         *ret_batch = batch;
     } else {

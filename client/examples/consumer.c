@@ -1,5 +1,4 @@
 /* consumer.c: print what comes into all partitions of a topic, from the start.   consumer TOPIC [COUNT]
- *
  * Ends after COUNT records, or at Ctrl-C. */
 #include <signal.h>
 #include <stdio.h>
@@ -36,9 +35,9 @@ static void print(const struct leat_record *rec)
 
     printf("%s-%d@%lld ", topic, (int)partition, (long long)leat_record_offset(rec));
     fwrite(key, 1, key_size, stdout); /* bytes, not text: there is no NUL at the end */
-    printf("\t");
+    putchar('\t');
     fwrite(value, 1, value_size, stdout);
-    printf("\n");
+    putchar('\n');
 }
 
 int main(int argc, char **argv)
@@ -48,8 +47,6 @@ int main(int argc, char **argv)
     struct leat_batch *batch = NULL;
     const char *topic = argc > 1 ? argv[1] : "greetings";
     long left = argc > 2 ? strtol(argv[2], NULL, 10) : -1;
-    int count;
-
     struct leat_conf *conf = leat_conf_new();
     if (leat_conf_load_profile(conf, NULL, &err) < 0 || leat_client_new(conf, &client, &err) < 0 ||
         leat_client_connect(client, 5000, &err) < 0 ||
@@ -57,7 +54,7 @@ int main(int argc, char **argv)
         return die(err);
     }
     struct leat_offsets *parts = leat_offsets_new();
-    count = leat_client_partition_count(client, topic, 5000);
+    int count = leat_client_partition_count(client, topic, 5000);
     for (int32_t i = 0; i < count; i++) {
         leat_offsets_add(parts, topic, i, LEAT_OFFSET_START);
     }
@@ -65,6 +62,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "consumer: %s: %s\n", topic, leat_strerror(count));
         return die(err);
     }
+    leat_offsets_free(parts);
     signal(SIGINT, on_signal);
     while (!stop && left != 0) {
         if (leat_consumer_poll(consumer, 1000, &batch, &err) < 0) {
@@ -73,9 +71,8 @@ int main(int argc, char **argv)
         for (size_t i = 0; i < leat_batch_count(batch) && left != 0; i++, left -= left > 0) {
             print(leat_batch_at(batch, i));
         }
-        leat_batch_unref(batch);
+        leat_batch_unref(batch); /* its records go with it */
     }
-    leat_offsets_free(parts);
     leat_consumer_free(consumer);
     leat_client_unref(client);
     leat_conf_free(conf);

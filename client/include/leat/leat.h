@@ -229,9 +229,11 @@ LEAT_API int
 leat_client_connect(struct leat_client *client, int timeout_ms, struct leat_error **reterr);
 
 /* With leat.dispatch=true: a descriptor that is readable when callbacks are due or a consumer has
- * records; wait for it with any loop, then call leat_client_dispatch(client, 0). It stays the
- * client's: do not read or close it. Returns the descriptor, or LEAT_EUNSUPPORTED without
- * leat.dispatch. */
+ * records; wait for it with any loop, then call leat_client_dispatch(client, 0) and poll each
+ * consumer with timeout 0. On a client without thread: readable while a consumer has records or an
+ * error for leat_consumer_poll; there is nothing to dispatch, callbacks run in the loop. It stays
+ * the client's: do not read or close it. Returns the descriptor, or LEAT_EUNSUPPORTED with a thread
+ * and without leat.dispatch. */
 LEAT_API int leat_client_event_fd(const struct leat_client *client);
 
 /* With leat.dispatch=true: run the callbacks that are due, waiting up to timeout_ms for the first.
