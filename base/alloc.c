@@ -11,6 +11,7 @@
 
 static _Atomic bool failing;    /* a test has armed the counter */
 static _Atomic int64_t allowed; /* allocations that still pass while armed */
+static _Atomic int64_t armed;   /* what `allowed` began with */
 static _Atomic bool failed;     /* one was refused since armed */
 
 static bool refuse(void)
@@ -108,6 +109,7 @@ char *lt_asprintf(const char *fmt, ...)
 void lt_alloc_fail_after(int64_t count)
 {
     atomic_store(&failed, false);
+    atomic_store(&armed, count);
     atomic_store(&allowed, count);
     atomic_store(&failing, true);
 }
@@ -115,6 +117,11 @@ void lt_alloc_fail_after(int64_t count)
 void lt_alloc_fail_never(void)
 {
     atomic_store(&failing, false);
+}
+
+int64_t lt_alloc_count(void)
+{
+    return atomic_load(&armed) - atomic_load(&allowed);
 }
 
 bool lt_alloc_failed(void)

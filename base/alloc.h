@@ -27,4 +27,7 @@ void lt_alloc_fail_after(int64_t count);
 void lt_alloc_fail_never(void);
 bool lt_alloc_failed(void);
 
+/* Tests: allocations asked for since lt_alloc_fail_after. */
+int64_t lt_alloc_count(void);
+
 #endif

@@ -241,6 +241,7 @@ has_room(struct leat_producer *p, struct lc_batch *batch, const struct proto_new
             return false;
         }
         p->memory_used += step;
+        lc_stat_add(&p->client->stats, LC_STAT_PRODUCE_MEMORY, (int64_t)step);
         batch->charged += step;
     }
     return true;
@@ -301,6 +302,7 @@ static int open_batch(struct leat_producer *p,
     batch->base_offset = -1;
     batch->append_time = -1;
     p->memory_used += charge;
+    lc_stat_add(&p->client->stats, LC_STAT_PRODUCE_MEMORY, (int64_t)charge);
     TAILQ_INSERT_TAIL(&p->all, batch, in_all);
     part->open = batch;
     return 0;
@@ -419,6 +421,7 @@ void lc_batch_recycle(struct leat_producer *p, struct lc_batch *batch)
 {
     TAILQ_REMOVE(&p->all, batch, in_all);
     p->memory_used -= batch->charged;
+    lc_stat_add(&p->client->stats, LC_STAT_PRODUCE_MEMORY, -(int64_t)batch->charged);
     p->pending -= (size_t)batch->builder.record_count;
     (void)pthread_cond_broadcast(&p->cond);
     if (p->closed ||

@@ -108,6 +108,19 @@ int16_t lc_broker_version(const struct lc_broker *broker, int16_t api_key, int16
     return version < range.min || version < api->served_min ? -1 : version;
 }
 
+static void count_request(struct leat_client *client, int16_t api_key)
+{
+    lc_stat_add(&client->stats, LC_STAT_REQUESTS_SENT, 1);
+    lc_stat_add(&client->stats, LC_STAT_REQUESTS_OPEN, 1);
+    if (api_key == PROTO_API_PRODUCE) {
+        lc_stat_add(&client->stats, LC_STAT_PRODUCE_REQUESTS, 1);
+    } else if (api_key == PROTO_API_FETCH) {
+        lc_stat_add(&client->stats, LC_STAT_FETCH_REQUESTS, 1);
+    } else if (api_key == PROTO_API_METADATA) {
+        lc_stat_add(&client->stats, LC_STAT_METADATA_REQUESTS, 1);
+    }
+}
+
 int lc_broker_send(struct lc_broker *broker,
                    int16_t api_key,
                    int16_t version,
@@ -120,8 +133,10 @@ int lc_broker_send(struct lc_broker *broker,
     int err;
 
     LT_ASSERT(broker->state == LC_BROKER_UP);
-    err = lc_broker_queue(broker, api_key, version, message, timeout_ms, flags, done, arg);
+    err = lc_broker_queue(broker, api_key, version, message, timeout_ms, flags | LC_SEND_COUNTED,
+                          done, arg);
     if (err == 0) {
+        count_request(broker->client, api_key);
         broker->in_flight++;
         lc_client_again(broker->client);
     }
@@ -219,6 +234,10 @@ static void finish(struct lc_broker *broker,
                                      .broker = broker};
     struct lt_arena arena = req->arena;
 
+    if ((req->flags & LC_SEND_COUNTED) != 0) {
+        lc_stat_add(&broker->client->stats, LC_STAT_REQUESTS_OPEN, -1);
+        lc_stat_add(&broker->client->stats, LC_STAT_REQUESTS_FAILED, err < 0);
+    }
     req->done(broker->client, &answer, req->arg);
     lt_arena_release(&arena);
 }
@@ -283,7 +302,9 @@ void lc_broker_close(struct lc_broker *broker, int err, const char *message)
     broker->got_bytes = false;
     broker->write_wanted = false;
     broker->state = LC_BROKER_IDLE;
+    lc_stat_add(&broker->client->stats, LC_STAT_CONNECTIONS_OPEN, was_up ? -1 : 0);
     if (was_open && err != LEAT_ECANCELED) {
+        lc_stat_add(&broker->client->stats, LC_STAT_CONNECTIONS_FAILED, 1);
         remember_failure(broker, err, message);
         if (!was_up && broker->id >= 0) {
             lc_metadata_refresh(broker->client); /* others may lead what it led */
@@ -416,6 +437,7 @@ static void write_requests(struct lc_broker *broker)
             close_errno(broker, "connection lost", errno);
             return;
         }
+        lc_stat_add(&broker->client->stats, LC_STAT_BYTES_SENT, sent);
         advance(broker, (size_t)sent);
         if (broker->fd < 0) {
             return; /* a callback has closed the connection */
@@ -463,6 +485,9 @@ static void take_answer(struct lc_broker *broker, struct lc_bytes *frame)
     lc_log(broker->client, LEAT_LOG_DEBUG, "%s:%d: <- %s v%d #%d, %zu bytes", broker->host,
            (int)broker->port, req->api->name, (int)req->version, (int)req->correlation_id,
            frame->buf.size);
+    if (req->api->key == PROTO_API_FETCH) {
+        lc_stat_add(&broker->client->stats, LC_STAT_FETCH_BYTES, (int64_t)frame->buf.size);
+    }
     TAILQ_REMOVE(&broker->waiting, req, link);
     if (broker->in_flight > 0) {
         broker->in_flight--;
@@ -560,6 +585,7 @@ static bool receive(struct lc_broker *broker)
         return false;
     }
     broker->got_bytes = true;
+    lc_stat_add(&broker->client->stats, LC_STAT_BYTES_RECEIVED, got);
     if (!large) {
         broker->in_size += (size_t)got;
         take_frames(broker);

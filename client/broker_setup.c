@@ -314,6 +314,8 @@ static void take_versions(struct lc_broker *broker,
         return;
     }
     broker->state = LC_BROKER_UP;
+    lc_stat_add(&broker->client->stats, LC_STAT_CONNECTIONS_MADE, 1);
+    lc_stat_add(&broker->client->stats, LC_STAT_CONNECTIONS_OPEN, 1);
     broker->backoff_ms = lc_conf_number(broker->client->conf, LC_CONF_RECONNECT_BACKOFF_MS);
     lc_log(broker->client, LEAT_LOG_INFO, "%s:%d: connected", broker->host, (int)broker->port);
 }

@@ -24,6 +24,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "client/conf.h"
+#include "client/stats.h"
 
 struct event;
 struct event_base;
@@ -53,6 +54,7 @@ struct leat_client {
     _Atomic int refs;         /* handles that applications hold */
     unsigned fork_generation; /* lc_fork_generation when it was made */
     struct leat_conf *conf;   /* never changes */
+    struct lc_stats stats;
     const struct lt_clock *clock;
     struct event_base *base;
     bool has_thread; /* the base is ours and a thread of ours runs it */

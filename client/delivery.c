@@ -148,6 +148,20 @@ static int run_application(struct lc_batch *batch)
     return count + give_back(batch);
 }
 
+static void count_batch(struct lc_stats *stats, const struct lc_batch *batch)
+{
+    int64_t records = batch->builder.record_count;
+
+    if (batch->err < 0) {
+        lc_stat_add(stats, LC_STAT_PRODUCE_FAILED, records);
+        return;
+    }
+    lc_stat_add(stats, LC_STAT_PRODUCE_BATCHES, 1);
+    lc_stat_add(stats, LC_STAT_PRODUCE_RECORDS, records);
+    lc_stat_add(stats, LC_STAT_PRODUCE_BYTES, (int64_t)batch->builder.size);
+    lc_stat_add(stats, LC_STAT_PRODUCE_BYTES_SENT, (int64_t)batch->size);
+}
+
 static void recycle(struct leat_producer *p, struct lc_batch *batch)
 {
     (void)pthread_mutex_lock(&p->lock);
@@ -159,6 +173,7 @@ void lc_batch_deliver(struct leat_producer *p, struct lc_batch *batch)
 {
     struct leat_client *client = p->client;
 
+    count_batch(&client->stats, batch);
     (void)run_sinks(batch, true); /* they are not the application's */
     if ((batch->has_sinks || batch->builder.hole_count > 0) && client->dispatch) {
         (void)atomic_fetch_add_explicit(&p->refs, 1, memory_order_relaxed);

@@ -425,6 +425,7 @@ static void put_back(struct leat_producer *p, struct lc_batch *batch, int err, i
     int64_t most = lc_conf_number(p->client->conf, LC_CONF_RETRY_BACKOFF_MAX_MS);
 
     batch->err = err; /* what is told if the time runs out */
+    lc_stat_add(&p->client->stats, LC_STAT_PRODUCE_RETRIES, 1);
     part->backoff_ms = batch->attempts <= 1 ? first : part->backoff_ms * 2;
     part->backoff_ms = part->backoff_ms > most ? most : part->backoff_ms;
     part->retry_at = now + part->backoff_ms * NS_PER_MS;

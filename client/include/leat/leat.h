@@ -90,6 +90,7 @@ struct leat_offsets;
 struct leat_producer;
 struct leat_record;
 struct leat_result;
+struct leat_stats;
 
 /* ---- library ---- */
 
@@ -245,6 +246,26 @@ LEAT_API int leat_client_dispatch(struct leat_client *client, int timeout_ms);
  * the topic. */
 LEAT_API int
 leat_client_partition_count(struct leat_client *client, const char *topic, int timeout_ms);
+
+/* A copy of what the client has counted since it was made, for all its producers and consumers.
+ * leat_stats_get: a value by name, LEAT_ENOENT if there is none of that name. leat_stats_name:
+ * names by position, NULL behind the last; constant. Names are never taken away:
+ *
+ *   connections.open, .made, .failed
+ *   requests.sent, .open (not answered yet), .failed (without an answer)
+ *   bytes.sent, bytes.received, metadata.requests
+ *   produce.requests, .retries (batches sent again), .failed (records),
+ *   produce.batches, .records, .bytes (before compression), .bytes.sent (after it): delivered
+ *   produce.memory (bytes of buffer.memory in use)
+ *   fetch.requests, fetch.bytes (of the answers)
+ *
+ * .open and .memory go up and down, the others only grow.
+ * leat_client_stats returns 0, LEAT_EINVAL, LEAT_ENOMEM, LEAT_EFORKED. Blocks: no. */
+LEAT_API LEAT_CHECK int leat_client_stats(struct leat_client *client,
+                                          struct leat_stats **ret_stats);
+LEAT_API int64_t leat_stats_get(const struct leat_stats *stats, const char *name);
+LEAT_API const char *leat_stats_name(const struct leat_stats *stats, size_t i);
+LEAT_API void leat_stats_free(struct leat_stats *stats);
 
 /* ---- records ---- */
 
