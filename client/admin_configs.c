@@ -9,6 +9,7 @@
 #define TYPE_BROKER 4
 #define TYPE_GROUP 32
 #define SOURCE_DEFAULT 5
+#define FIELD_DEFAULT 8 /* of the rows */
 #define OPERATION_SET 0
 #define OPERATION_DELETE 1
 
@@ -91,17 +92,46 @@ static const char *word(const char *const *words, size_t count, int8_t number)
     return number >= 0 && (size_t)number < count ? words[number] : "unknown";
 }
 
+static bool ends_with(struct lt_slice text, const char *end)
+{
+    size_t size = strlen(end);
+
+    return text.size >= size && memcmp(text.data + text.size - size, end, size) == 0;
+}
+
+/* How much larger the unit of a synonym is: "log.retention.hours" stands behind "retention.ms". */
+static int64_t unit_factor(struct lt_slice name, struct lt_slice synonym)
+{
+    if (!ends_with(name, ".ms")) {
+        return 1;
+    }
+    return ends_with(synonym, ".hours") ? 3600000 : ends_with(synonym, ".minutes") ? 60000 : 1;
+}
+
 /* The value that the broker itself brings: among the synonyms the one from nowhere else. Where a setting has no other
  * source, what it is is its default. */
-static struct lt_slice
-default_of(const struct proto_describe_configs_response_resource_result *config)
+static void add_default(struct leat_result *rows,
+                        const struct proto_describe_configs_response_resource_result *config)
 {
     for (int32_t i = 0; i < config->synonyms_count; i++) {
-        if (config->synonyms[i].source == SOURCE_DEFAULT) {
-            return config->synonyms[i].value;
+        struct lt_slice value = config->synonyms[i].value;
+        int64_t factor = unit_factor(config->name, config->synonyms[i].name);
+        char text[16] = "";
+
+        if (config->synonyms[i].source != SOURCE_DEFAULT) {
+            continue;
         }
+        if (factor == 1) {
+            lc_result_slice(rows, FIELD_DEFAULT, value);
+        } else if (value.size > 0 && value.size < sizeof(text)) {
+            memcpy(text, value.data, value.size); /* the rest is zeros */
+            lc_result_number(rows, FIELD_DEFAULT, strtoll(text, NULL, 10) * factor);
+        }
+        return;
     }
-    return config->config_source == SOURCE_DEFAULT ? config->value : LT_SLICE_NULL;
+    if (config->config_source == SOURCE_DEFAULT) {
+        lc_result_slice(rows, FIELD_DEFAULT, config->value);
+    }
 }
 
 static void add_config(struct leat_result *rows,
@@ -123,7 +153,7 @@ static void add_config(struct leat_result *rows,
     lc_result_number(rows, 5, config->is_sensitive);
     lc_result_number(rows, 6, config->config_source == SOURCE_DEFAULT);
     lc_result_slice(rows, 7, config->documentation);
-    lc_result_slice(rows, 8, default_of(config));
+    add_default(rows, config);
 }
 
 static int

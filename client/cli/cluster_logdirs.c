@@ -92,6 +92,19 @@ static int add_dirs(struct cli_table *table, const struct leat_result *rows)
     return status;
 }
 
+/* A topic that is not there: a row without a place. */
+static void add_missing(struct cli_table *table, const char *topic, int code, const char *message)
+{
+    cli_table_row(table);
+    cli_table_text(table, NULL);
+    cli_table_text(table, NULL);
+    cli_table_text(table, topic);
+    for (int i = 0; i < 4; i++) {
+        cli_table_text(table, NULL);
+    }
+    cli_outcome_cells(table, topic, code, message, NULL);
+}
+
 static int run(struct cli *cli, int argc, char **argv)
 {
     static const char *const dirs[] = {">BROKER", "DIR",     ">PARTITIONS", "#BYTES", "#TOTAL",
@@ -114,6 +127,7 @@ static int run(struct cli *cli, int argc, char **argv)
         struct leat_result *rows = NULL;
         int code = leat_describe_log_dirs(cli->client, topic, cli->timeout_ms, &rows, &err);
         if (code != 0 && topic != NULL) {
+            add_missing(table, topic, code, leat_error_message(err));
             status = cli_outcome_tell(cli, topic, code, leat_error_message(err));
         } else if (code != 0) {
             status = cli_fail(cli, code, err, "cluster logdirs");
@@ -126,7 +140,7 @@ static int run(struct cli *cli, int argc, char **argv)
         leat_error_free(err);
         leat_result_free(rows);
     }
-    return cli_table_end(table, cli, status);
+    return cli_outcome_end(table, cli, count, status);
 }
 
 static const struct argp_option options[] = {

@@ -1,4 +1,5 @@
 /* topic_create.c: leat topic create. */
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +8,9 @@
 #include "client/cli/outcome.h"
 #include "client/cli/positions.h"
 #include "proto/errors.h"
+
+#define VISIBLE_TRIES 100
+#define VISIBLE_PAUSE_MS 20
 
 struct create_input {
     struct cli_words names;
@@ -76,6 +80,18 @@ static int create_conf(const struct cli *cli,
     return 0;
 }
 
+/* The number of its partitions, once the broker that was asked shows the topic: the others of a cluster, and even the one
+ * that made it, may learn of it a moment later, and the next command shall find it. -1: not within two seconds. */
+static int wait_for(struct cli *cli, const char *name)
+{
+    int count = leat_client_partition_count(cli->client, name, cli->timeout_ms);
+    for (int i = 0; count < 0 && i < VISIBLE_TRIES; i++) {
+        (void)poll(NULL, 0, VISIBLE_PAUSE_MS); /* a pause */
+        count = leat_client_partition_count(cli->client, name, cli->timeout_ms);
+    }
+    return count < 0 ? -1 : count;
+}
+
 /* One topic: made, and a row about it. Returns the exit code. */
 static int create_one(struct cli *cli,
                       const struct create_input *input,
@@ -88,9 +104,9 @@ static int create_one(struct cli *cli,
     bool exists = code == LEAT_BROKER_ERROR(PROTO_ERROR_TOPIC_ALREADY_EXISTS);
     const char *done = exists ? "EXISTS" : cli->dry_run ? "WOULD CREATE" : "OK";
     code = exists && input->if_not_exists ? 0 : code;
-    int partitions = input->partitions;
+    int partitions = code == 0 ? input->partitions : -1;
     if (code == 0 && (exists || !cli->dry_run)) {
-        partitions = leat_client_partition_count(cli->client, name, cli->timeout_ms);
+        partitions = wait_for(cli, name);
     }
     cli_table_row(table);
     cli_table_text(table, name);

@@ -1,0 +1,115 @@
+"""leat topic, config and cluster where a leatd of the test's own is needed, and what is asked on a terminal.
+
+What holds for every broker stands in test_cli_admin.py. leat's own, as opposed to a Kafka: a partition whose log is damaged
+stays with its leader in the metadata, so health has to ask for its offsets.
+"""
+
+import json
+import os
+import pathlib
+import pty
+import signal
+import subprocess
+
+import pytest
+
+from tests.support.cli import environment, run
+from tests.support.leatd import BUILD, Leatd
+
+
+@pytest.fixture(scope="module")
+def server():
+    with Leatd() as leatd:
+        yield leatd
+
+
+def on_terminal(server, *args, answer="", environ=None):
+    """Run with stdin and stderr on a terminal of its own; returns exit code, stdout, what the terminal showed."""
+    master, slave = pty.openpty()
+    with subprocess.Popen(
+        [BUILD / "leat", *args, "-b", server.address], stdin=slave, stdout=subprocess.PIPE, stderr=slave, env=environment(environ),
+        start_new_session=True,
+    ) as process:
+        os.close(slave)
+        os.write(master, answer.encode())
+        out = process.stdout.read().decode()
+        process.wait(timeout=30)
+    shown = b""
+    try:
+        while chunk := os.read(master, 4096):
+            shown += chunk
+    except OSError:
+        pass  # the other side is closed: all was read
+    os.close(master)
+    return process.returncode, out, shown.decode().replace("\r\n", "\n")
+
+
+def test_dangerous_changes_ask_on_a_terminal(server):
+    run(server.address, "topic", "create", "asked")
+    code, out, shown = on_terminal(server, "topic", "delete", "asked", answer="n\n")
+    assert code == 1 and out == "" and "delete asked and all records? [y/N]" in shown
+    code, out, _ = on_terminal(server, "topic", "delete", "asked", answer="y\n")
+    assert code == 0 and "OK" in out
+
+
+def test_confirm_always_asks_even_with_yes(server, tmp_path):
+    """confirm = always in the profile: changes of every kind ask, --yes does not count, nothing goes without a terminal."""
+    config = tmp_path / "config"
+    config.write_text("current = prod\n[prod]\nconfirm = always\n[test]\ndescription = not so careful\n")
+    environ = {"LEAT_CONFIG": str(config)}
+    changes = [
+        ["topic", "create", "careful"], ["topic", "alter", "careful", "-c", "retention.ms=1000"],
+        ["config", "set", "--topic", "careful", "retention.ms=2000"], ["config", "unset", "--topic", "careful", "retention.ms"],
+        ["topic", "add-partitions", "careful", "-n", "1"], ["topic", "delete", "careful"],
+    ]
+    for change in changes:
+        refused = run(server.address, *change, "--yes", environ=environ, status=1)
+        assert "confirm = always" in refused.stderr and refused.stdout == "", change
+        code, _, shown = on_terminal(server, *change, "--yes", answer="n\n", environ=environ)
+        assert code == 1 and "[y/N]" in shown, change
+        code, out, _ = on_terminal(server, *change, "--yes", answer="y\n", environ=environ)
+        assert code == 0 and "OK" in out, change
+    run(server.address, "topic", "create", "careless", "-P", "test", environ=environ)
+    run(server.address, "topic", "delete", "careless", "--dry-run", environ=environ)
+
+
+def test_hints_say_what_to_do_next(server):
+    """On a terminal only, and not with -q."""
+    run(server.address, "topic", "create", "hinted")
+    _, _, shown = on_terminal(server, "topic", "create", "hinted")
+    assert shown == ("leat: topic 'hinted' already exists (TOPIC_ALREADY_EXISTS, 36)\n"
+                     "hint: use --if-not-exists, or 'leat topic alter hinted'\n")
+    _, _, shown = on_terminal(server, "topic", "describe", "nowhere")
+    assert "hint: 'leat topic list' shows the topics" in shown
+    assert "hint" not in on_terminal(server, "topic", "describe", "nowhere", "-q")[2]
+    assert "hint" not in run(server.address, "topic", "describe", "nowhere", status=1).stderr
+
+
+def test_health_finds_a_partition_that_cannot_be_read(tmp_path):
+    """The middle of a log is damaged: exit 1, the partition is named, in JSON too."""
+    with Leatd() as server:
+        run(server.address, "topic", "create", "damaged", "whole", "-p", "1")
+        for value in ("one", "two", "three"):
+            run(server.address, "produce", "damaged", "--value", value)
+        assert json.loads(run(server.address, "cluster", "health", "--json").stdout)["healthy"] is True
+        server.process.send_signal(signal.SIGKILL)
+        server.process.wait()
+        log = pathlib.Path(server.data) / "damaged-0" / "00000000000000000000.log"
+        content = bytearray(log.read_bytes())
+        content[content.index(b"one")] ^= 0xFF
+        log.write_bytes(content)
+        server.start()
+        done = run(server.address, "cluster", "health", "--json", "--timeout", "1s", status=1)
+        health = json.loads(done.stdout)
+        assert (health["healthy"], health["offline_partitions"], health["unreachable"]) == (False, 1, 0)
+        assert [(p["check"], p["resource"]) for p in health["problems"]] == [("offline-partition", "damaged-0")]
+        text = run(server.address, "cluster", "health", "--timeout", "1s", status=1).stdout
+        assert text.split()[:2] == ["HEALTHY", "false"] and "damaged-0" in text
+        listed = json.loads(run(server.address, "topic", "list", "--json", "--timeout", "1s").stdout)["topics"]
+        assert {t["name"]: t["records"] for t in listed} == {"damaged": None, "whole": 0}
+
+
+def test_nobody_there_is_3():
+    for args in (["cluster", "health"], ["topic", "list"], ["config", "diff", "--topic", "t"]):
+        done = run("127.0.0.1:1", *args, "--timeout", "1s", status=3)
+        assert "127.0.0.1:1" in done.stderr and done.stdout == ""
