@@ -4,7 +4,7 @@ file, following.
     python3 -m bench.tools [start|produce|cat|follow ...] [--records N] [--size BYTES] [--pairs N] [--bootstrap HOST:PORT]
 
 Without --bootstrap a leatd is started, with leat.durability=memory, so that the disk is not what is measured. The tools run in
-turn (A B C A B C ...); each figure is the median over the pairs with its range; CPU seconds and largest resident memory are
+turn (A B C A B C ...; follow without Kafka's); each figure is the median over the pairs with its range; CPU seconds and largest resident memory are
 of the process alone, read from the kernel. kcat is skipped where it is not installed, Kafka's tools without JDK and Maven.
 LEAT_BUILD names the build directory (default: build).
 """
@@ -139,12 +139,12 @@ class Bench:
         """
         topic = self.topic()
         run = Run(self.reader(tool, topic, 0, follow=True), stdout=subprocess.PIPE)
-        subprocess.run([LEAT, "-b", self.address, "produce", topic, "--value", "r" * (2 * BUFFER - 1), "-q"], check=True)
+        subprocess.run([LEAT, "-b", self.address, "produce", topic, "--value", "r" * (4 * BUFFER - 1), "-q"], check=True)
         pipe = run.process.stdout
         assert len(pipe.read(2 * BUFFER)) == 2 * BUFFER
         begin = time.monotonic()
         feeder = subprocess.Popen([LEAT, "-b", self.address, "produce", topic, self.input, "-q"])
-        left = self.input.stat().st_size
+        left = self.input.stat().st_size + 2 * BUFFER
         while left > BUFFER:
             left -= len(pipe.read1(1 << 20))
         wall = time.monotonic() - begin
@@ -159,7 +159,7 @@ def figure(values, digits):
 
 
 def measure(bench, mode, pairs):
-    runs = {tool: [] for tool in tools()}
+    runs = {tool: [] for tool in tools() if (tool, mode) != ("kafka", "follow")}
     for _ in range(pairs):
         for tool, list_of_runs in runs.items():
             list_of_runs.append(getattr(bench, mode)(tool))
