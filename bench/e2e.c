@@ -237,7 +237,7 @@ static int send_one(struct sending *s, int64_t number, int64_t due_ns)
     bench_stamp_write(s->value, (struct bench_stamp){due_ns, s->load->base + number});
     int err = key.data == NULL ? 0 : leat_record_set_key(s->record, key.data, key.size);
     if (err == 0) {
-        err = leat_record_set_value(s->record, s->value, (size_t)o->record_size);
+        err = leat_record_borrow_value(s->record, s->value, (size_t)o->record_size);
     }
     if (err != 0) {
         bench_measure_fail(&s->load->measure, err, leat_strerror(err));

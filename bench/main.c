@@ -17,6 +17,7 @@
 #include "bench/topic.h"
 #include "bench/verify.h"
 #include "bench/warm.h"
+#include "leat/leat.h"
 
 #define TARGETS_MAX 2
 #define LOADS_MAX 2
@@ -80,6 +81,9 @@ int main(int argc, char **argv)
             }
         }
         release(&bench);
+    }
+    if (err == LEAT_EUNREACHABLE && bench.loads[0].own_done > 1) {
+        err = LEAT_ECLOSED; /* it was there before: not a matter of a wrong address */
     }
     bool interrupted = bench_interrupted() && bench.options.command != BENCH_NULL;
     if (err != 0) {
@@ -239,12 +243,12 @@ static int run_work(const struct bench_options *o,
     return bench_raw_run(o, work, topic, target->pid, result, reterr);
 }
 
-static int run_once(struct bench *bench,
-                    enum bench_work work,
-                    struct target *target,
-                    int number,
-                    struct bench_result *result,
-                    struct leat_error **reterr)
+static int run_begun(struct bench *bench,
+                     enum bench_work work,
+                     struct target *target,
+                     int number,
+                     struct bench_result *result,
+                     struct leat_error **reterr)
 {
     const struct bench_options *options = &bench->options;
     struct bench_topic topic;
@@ -272,6 +276,25 @@ static int run_once(struct bench *bench,
                            result->error_text, (long long)result->records);
     }
     bench_topic_release(&topic);
+    return err;
+}
+
+/* A run that could not begin is no run with zero records. */
+static int run_once(struct bench *bench,
+                    enum bench_work work,
+                    struct target *target,
+                    int number,
+                    struct bench_result *result,
+                    struct leat_error **reterr)
+{
+    int err = run_begun(bench, work, target, number, result, reterr);
+    if (err != 0 && result->errors == 0) {
+        result->errors = 1;
+        result->error_code = err;
+        (void)snprintf(result->error_text, sizeof(result->error_text), "%s: %s", leat_errname(err),
+                       reterr == NULL || *reterr == NULL ? lt_err_text(err)
+                                                         : lt_error_message(*reterr));
+    }
     return err;
 }
 

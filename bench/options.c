@@ -99,7 +99,8 @@ static const struct argp_option option_table[] = {
      "run on this machine)",
      3},
     {NULL, 0, NULL, 0, "Some commands only:", 4},
-    {"total", OPT_TOTAL, "SIZE", 0, "raw: bytes of batches in each direction (256MiB)", 4},
+    {"total", OPT_TOTAL, "SIZE", 0,
+     "raw: bytes of batches in each direction (256MiB, unless --duration or -n bounds the run)", 4},
     {"inflight", OPT_INFLIGHT, "N", 0,
      "raw: requests under way per connection (5); e2e without --throughput: records per client (1)",
      4},
@@ -345,7 +346,6 @@ void bench_options_parse(int argc, char **argv, struct bench_options *ret)
         .clients = 1,
         .repeat = 0,
         .batch_size = 16384,
-        .total_bytes = 256 << 20,
         .fetch_size = 1 << 20,
         .inflight = 0,
         .acks = -1,
@@ -396,6 +396,12 @@ static void check(struct argp_state *state, struct bench_options *o)
     }
     if (o->record_size < 1 && (o->command == BENCH_RAW || o->command == BENCH_NULL)) {
         argp_error(state, "raw and null need a --record-size of at least 1");
+    }
+    if (!bounded && o->command == BENCH_RAW && o->total_bytes == 0) {
+        o->total_bytes = 256 << 20;
+    }
+    if (o->hgrm_file != NULL && o->command == BENCH_CONSUME) {
+        argp_error(state, "--hgrm: consume measures no latency; e2e does");
     }
     check_stamped(state, o);
 }

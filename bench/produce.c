@@ -221,7 +221,7 @@ static void send_one(struct worker *w, struct client *c, int64_t number, int64_t
     slot->size = (int64_t)(key.size + value.size);
     int err = key.data == NULL ? 0 : leat_record_set_key(w->record, key.data, key.size);
     if (err == 0) {
-        err = leat_record_set_value(w->record, value.data, value.size);
+        err = leat_record_borrow_value(w->record, value.data, value.size);
     }
     if (err != 0) {
         bench_measure_fail(w->measure, err, leat_strerror(err));

@@ -83,9 +83,9 @@ done
 bench 'fetch from page cache, 1 MiB per request' -t memory-64KiB --create "1,$memory" --work fetch --total "$fetch_total"
 topic_memory memory-one
 bench 'one 100 B record per request, one connection, memory' -t memory-one --create "1,$memory" --work produce --batch 1 \
-	--inflight 1 --duration "$latency" --total 1TB
+	--inflight 1 --duration "$latency"
 bench 'one 100 B record per request, 64 connections, memory' -t memory-one --create "1,$memory" --work produce --batch 1 \
-	--inflight 1 --clients 64 --duration "$latency" --total 1TB
+	--inflight 1 --clients 64 --duration "$latency"
 topic_memory memory-e2e
 measure e2e 'end to end, 1000 records/s of 100 B, open loop, memory' -t memory-e2e --create "1,$memory" --throughput 1000 --linger 0 \
 	--duration 1s --repeat 3
@@ -93,9 +93,9 @@ disk=flush.messages=1
 bench 'produce, 64 KiB batches, disk' -t disk-64KiB --create "1,$disk" --work produce --batch 64KiB --total "$disk_total" \
 	--warm-memory 1GiB
 bench 'one 100 B record per request, one connection, disk' -t disk-one --create "1,$disk" --work produce --batch 1 \
-	--inflight 1 --duration "$latency" --total 1TB
+	--inflight 1 --duration "$latency"
 bench 'one 100 B record per request, 64 connections, disk' -t disk-one --create "1,$disk" --work produce --batch 1 \
-	--inflight 1 --clients 64 --duration "$latency" --total 1TB
+	--inflight 1 --clients 64 --duration "$latency"
 measure e2e 'end to end, 1000 records/s of 100 B, open loop, disk' -t disk-e2e --create "1,$disk" --throughput 1000 --linger 0 \
 	--duration 1s --repeat 3
 printf '\n### every record there, in order, once, unchanged\n'

@@ -30,7 +30,10 @@ static int open_load(struct load *load,
                      int server_pid,
                      struct leat_error **reterr);
 static void *work(void *arg);
-static void judge(struct load *load, int partitions, struct bench_result *ret);
+static void judge(struct load *load,
+                  int partitions,
+                  const struct bench_verify_state *state,
+                  struct bench_result *ret);
 
 int bench_verify_read(const struct bench_options *options,
                       const char *address,
@@ -58,7 +61,7 @@ int bench_verify_read(const struct bench_options *options,
         bench_measure_wait(&load.measure, 0, 0, ret);
         bench_crew_join(&crew);
         bench_measure_end(&load.measure, ret);
-        judge(&load, partitions, ret);
+        judge(&load, partitions, state, ret);
     }
     for (int i = 0; load.workers != NULL && i < load.worker_count; i++) {
         bench_reader_close(&load.workers[i].reader);
@@ -73,9 +76,15 @@ int bench_verify_read(const struct bench_options *options,
 }
 
 /* Where the reading itself failed, what did not come is not known to be lost. */
-static void judge(struct load *load, int partitions, struct bench_result *ret)
+static void judge(struct load *load,
+                  int partitions,
+                  const struct bench_verify_state *state,
+                  struct bench_result *ret)
 {
     bool whole = ret->errors == 0;
+    for (int p = partitions; p < state->partition_count; p++) {
+        ret->damage.lost += state->partitions[p].acknowledged; /* the partition itself is gone */
+    }
     for (int p = 0; p < partitions; p++) {
         if (whole) {
             bench_chain_end(&load->chains[p]);

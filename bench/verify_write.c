@@ -214,7 +214,7 @@ static int send_one(struct worker *w, int p, int64_t number, int64_t due_ns)
         err = leat_record_set_key(w->record, key.data, key.size);
     }
     if (err == 0) {
-        err = leat_record_set_value(w->record, value.data, value.size);
+        err = leat_record_borrow_value(w->record, value.data, value.size);
     }
     if (err == 0) {
         err = leat_record_add_header(w->record, BENCH_CHAIN_HEADER, header, sizeof(header));

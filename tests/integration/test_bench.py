@@ -100,6 +100,7 @@ def test_plot_without_gnuplot_is_told_before_anything_runs(server, tmp_path):
         (["e2e", "-t", "t", "--peer", "null"], "keeps nothing"),
         (["measure", "-t", "t"], "there are produce, consume, e2e, raw, verify and null"),
         ([], "say what to do"),
+        (["consume", "-t", "t", "--hgrm", "/dev/null"], "consume measures no latency"),
         (["produce", "-t", "t", "--cold"], "--cold is for consume and raw"),
     ],
 )
@@ -378,7 +379,7 @@ def test_consume_says_when_less_came_than_was_asked_for(server):
 @pytest.mark.parametrize(
     "mode, args",
     [
-        ("raw", ["--total", "1TB", "--work", "produce"]),
+        ("raw", ["--work", "produce"]),
         ("produce", ["--throughput", "1000", "-X", "delivery.timeout.ms=2000", "-X", "request.timeout.ms=1500"]),
         ("e2e", ["--throughput", "1000", "-X", "delivery.timeout.ms=2000", "-X", "request.timeout.ms=1500"]),
     ],
@@ -400,6 +401,16 @@ def test_ctrl_c_tells_the_counts_and_exits_130(server):
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
     assert process.returncode == 130 and out.startswith("INCOMPLETE") and "interrupted" in out, out + err
+
+
+def test_peer_gone_between_runs_leaves_no_figures(server):
+    """The second broker of a pair is not there: what ran is told, no summary is made of half a pair."""
+    args = ["-t", "pair", "--create", f"1,{MEMORY}", "-n", "10", "--peer", "127.0.0.1:1", *QUICK]
+    done = bench(server.address, "produce", *args, status=3)
+    assert PRODUCER_LINE.match(done.stdout) and "==" not in done.stdout and "127.0.0.1:1" in done.stderr
+    load = bench_json(server.address, "produce", *args, status=3)["loads"][0]
+    assert load["runs"][0]["complete"] and not load["peerRuns"][0]["complete"]
+    assert "LEAT_EUNREACHABLE" in load["peerRuns"][0]["firstError"] and "summary" not in load and "ratios" not in load
 
 
 def test_server_pid_that_is_not_there(server):
