@@ -91,6 +91,7 @@ int main(int argc, char **argv)
                 error == NULL ? lt_err_text(err) : lt_error_message(error));
     }
     lt_error_free(error);
+    bench_options_release(&bench.options);
     if (interrupted) {
         return 130;
     }

@@ -10,6 +10,8 @@
 #include "base/units.h"
 #include "bench/stamp.h"
 
+_Static_assert(BENCH_PROPERTIES_MAX <= 64, "each has a bit");
+
 enum option_key {
     OPT_TOPIC = 't',
     OPT_BOOTSTRAP = 'b',
@@ -432,7 +434,18 @@ add_property(struct argp_state *state, struct bench_options *o, const char *key,
     if (o->property_count == BENCH_PROPERTIES_MAX || text == NULL) {
         argp_failure(state, 1, 0, "too many properties");
     }
-    o->properties[o->property_count++] = text; /* lives as long as the process */
+    o->properties_made |= (uint64_t)1 << o->property_count;
+    o->properties[o->property_count++] = text;
+}
+
+void bench_options_release(struct bench_options *options)
+{
+    for (size_t i = 0; i < options->property_count; i++) {
+        if ((options->properties_made >> i & 1) != 0) {
+            lt_free((void *)(uintptr_t)options->properties[i]);
+        }
+    }
+    options->property_count = 0;
 }
 
 static int64_t

@@ -28,7 +28,8 @@ struct bench_options {
     bool peer_null;                               /* --peer null: a null server of our own */
     const char *properties[BENCH_PROPERTIES_MAX]; /* -X key=value and the short forms, in order */
     size_t property_count;
-    const char *config_file; /* --command-config */
+    uint64_t properties_made; /* a bit for each that is ours to free */
+    const char *config_file;  /* --command-config */
     const char *profile;
     const char *topic;
     const char *payload_file; /* NULL: record_size random bytes */
@@ -67,5 +68,6 @@ struct bench_options {
 
 /* Parse the command line; errors and --help end the process with 2 and 0. */
 void bench_options_parse(int argc, char **argv, struct bench_options *ret);
+void bench_options_release(struct bench_options *options);
 
 #endif
