@@ -59,12 +59,16 @@ int bench_link_listen(const char *address,
         return lt_error_set(reterr, LEAT_EINVAL, "%s: %s", address, gai_strerror(status));
     }
     int on = 1;
-    struct sockaddr_storage own;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4; /* both families have the port at the same place */
+        struct sockaddr_in6 v6;
+    } own = {.v6 = {0}};
     socklen_t own_size = sizeof(own);
     int fd = socket(list->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     bool good = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
                 bind(fd, list->ai_addr, list->ai_addrlen) == 0 && listen(fd, SOMAXCONN) == 0 &&
-                getsockname(fd, (struct sockaddr *)&own, &own_size) == 0;
+                getsockname(fd, &own.any, &own_size) == 0;
     int errnum = errno;
     freeaddrinfo(list);
     if (!good) {
@@ -73,8 +77,7 @@ int bench_link_listen(const char *address,
         }
         return lt_error_set_errno(reterr, LEAT_EIO, errnum, "cannot listen on %s", address);
     }
-    /* The port stands at the same place in both families. */
-    *ret_port = ntohs(((struct sockaddr_in *)&own)->sin_port);
+    *ret_port = ntohs(own.v4.sin_port);
     *ret_fd = fd;
     return 0;
 }

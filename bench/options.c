@@ -432,7 +432,8 @@ add_property(struct argp_state *state, struct bench_options *o, const char *key,
 {
     char *text = lt_asprintf("%s=%s", key, value);
     if (o->property_count == BENCH_PROPERTIES_MAX || text == NULL) {
-        argp_failure(state, 1, 0, "too many properties");
+        argp_failure(state, 1, 0, "too many properties"); /* ends the process */
+        return;
     }
     o->properties_made |= (uint64_t)1 << o->property_count;
     o->properties[o->property_count++] = text;

@@ -82,7 +82,7 @@ static void judge(struct load *load,
                   struct bench_result *ret)
 {
     bool whole = ret->errors == 0;
-    for (int p = partitions; p < state->partition_count; p++) {
+    for (int p = partitions; state->partitions != NULL && p < state->partition_count; p++) {
         ret->damage.lost += state->partitions[p].acknowledged; /* the partition itself is gone */
     }
     for (int p = 0; p < partitions; p++) {
