@@ -25,6 +25,9 @@ struct lt_properties {
     struct lt_property *entries;
     size_t count;
     size_t capacity;
+    const char **sections;
+    size_t section_count;
+    size_t section_capacity;
 };
 
 struct parser {
@@ -72,6 +75,7 @@ void lt_properties_free(struct lt_properties *props)
     }
     lt_arena_release(&props->arena);
     lt_free(props->entries);
+    lt_free(props->sections);
     lt_free(props);
 }
 
@@ -83,6 +87,16 @@ size_t lt_properties_count(const struct lt_properties *props)
 const struct lt_property *lt_properties_at(const struct lt_properties *props, size_t i)
 {
     return i < props->count ? &props->entries[i] : NULL;
+}
+
+size_t lt_properties_section_count(const struct lt_properties *props)
+{
+    return props->section_count;
+}
+
+const char *lt_properties_section_at(const struct lt_properties *props, size_t i)
+{
+    return i < props->section_count ? props->sections[i] : NULL;
 }
 
 static const struct lt_property *
@@ -196,6 +210,29 @@ static int parse_text(struct parser *p, const char *text, size_t size)
     return err;
 }
 
+static int note_section(struct parser *p)
+{
+    struct lt_properties *props = p->props;
+
+    for (size_t i = 0; i < props->section_count; i++) {
+        if (strcmp(props->sections[i], p->section) == 0) {
+            return 0;
+        }
+    }
+    if (props->section_count == props->section_capacity) {
+        size_t capacity = props->section_capacity == 0 ? 8 : props->section_capacity * 2;
+        void *sections = lt_reallocarray(props->sections, capacity, sizeof(props->sections[0]));
+
+        if (sections == NULL) {
+            return no_memory(p);
+        }
+        props->sections = sections;
+        props->section_capacity = capacity;
+    }
+    props->sections[props->section_count++] = p->section;
+    return 0;
+}
+
 static int begin_section(struct parser *p, const char *line, size_t size)
 {
     if ((p->flags & LT_PROPERTIES_SECTIONS) == 0) {
@@ -210,7 +247,7 @@ static int begin_section(struct parser *p, const char *line, size_t size)
                             p->line);
     }
     p->section = lt_arena_strndup(&p->props->arena, line + 1, size - 2);
-    return p->section == NULL ? no_memory(p) : 0;
+    return p->section == NULL ? no_memory(p) : note_section(p);
 }
 
 static int append_utf8(struct lt_buf *out, unsigned code)

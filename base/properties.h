@@ -42,6 +42,10 @@ size_t lt_properties_count(const struct lt_properties *props);
 const struct lt_property *lt_properties_at(const struct lt_properties *props,
                                            size_t i); /* file order */
 
+/* Names of the sections in file order, each once, also of those without entries. Borrowed. */
+size_t lt_properties_section_count(const struct lt_properties *props);
+const char *lt_properties_section_at(const struct lt_properties *props, size_t i);
+
 /* Value of a key in a section, NULL if it is not there. */
 const char *
 lt_properties_get(const struct lt_properties *props, const char *section, const char *key);

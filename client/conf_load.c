@@ -12,7 +12,7 @@
 static bool is_profile_word(const char *key)
 {
     return strcmp(key, "description") == 0 || strcmp(key, "confirm") == 0 ||
-           strcmp(key, "current") == 0;
+           strcmp(key, "current") == 0 || strcmp(key, "previous") == 0;
 }
 
 static void swap_confs(struct leat_conf *a, struct leat_conf *b)
@@ -127,8 +127,8 @@ static char *profile_path(bool *ret_named)
 
 static bool has_section(const struct lt_properties *props, const char *name)
 {
-    for (size_t i = 0; i < lt_properties_count(props); i++) {
-        if (strcmp(lt_properties_at(props, i)->section, name) == 0) {
+    for (size_t i = 0; i < lt_properties_section_count(props); i++) {
+        if (strcmp(lt_properties_section_at(props, i), name) == 0) {
             return true;
         }
     }

@@ -4,7 +4,7 @@
  * at file scope, and name it in CLI_COMMAND_MAP below. That is all: parsing, -h, --help, --help-json, the completions, the
  * man page and docs/cli.md are made from the same row. Its run function begins with cli_parse(cli, argc, argv, &input).
  *
- * In option tables the value's name says how it is completed: TOPIC, FILE, DIR, KEY=VALUE; "a|b|c" are the choices, and ".."
+ * In option tables the value's name says how it is completed: TOPIC, PROFILE, FILE, DIR, PROPERTY=VALUE (a client setting); "a|b|c" are the choices, and ".."
  * at the end means that the value may be a list.
  * Threads: the main thread. */
 #ifndef CLI_COMMAND_H
@@ -53,10 +53,20 @@ struct cli_command {
     XX(cli_cluster_logdirs) \
     XX(cli_cluster_api_versions) \
     XX(cli_ping) \
+    XX(cli_profile_list) \
+    XX(cli_profile_create) \
+    XX(cli_profile_use) \
+    XX(cli_profile_show) \
+    XX(cli_profile_edit) \
+    XX(cli_profile_delete) \
+    XX(cli_profile_current) \
+    XX(cli_profile_test) \
     XX(cli_dev) \
     XX(cli_segment) \
     XX(cli_bench) \
+    XX(cli_completion) \
     XX(cli_version) \
+    XX(cli_cheat) \
     XX(cli_help)
 /* clang-format on */
 

@@ -13,6 +13,7 @@
 #include "base/properties.h"
 #include "base/units.h"
 #include "client/cli/help.h"
+#include "client/cli/profile.h"
 
 #define TIMEOUT_DEFAULT_MS 10000
 
@@ -22,18 +23,21 @@ enum {
     OPT_JSON,
     OPT_NO_HEADERS,
     OPT_DRY_RUN,
+    OPT_COLOR,
     OPT_HELP,
+    OPT_HELP_JSON,
     OPT_USAGE,
 };
 
 static const struct argp_option global_options[] = {
     {NULL, 0, NULL, 0, "Shared by all commands:", 100},
     {"bootstrap-server", 'b', "HOST:PORT,..", 0, "Broker to ask first (localhost:9092)", 100},
-    {"profile", 'P', "NAME", 0, "Section of ~/.config/leat/config (LEAT_PROFILE)", 100},
-    {"property", 'X', "KEY=VALUE", 0, "Client property in Kafka's spelling; '-X list' shows all",
-     100},
+    {"profile", 'P', "PROFILE", 0, "Section of ~/.config/leat/config (LEAT_PROFILE)", 100},
+    {"property", 'X', "PROPERTY=VALUE", 0,
+     "Client setting in Kafka's spelling; -X list shows all, -X help explains them", 100},
     {"command-config", 'F', "FILE", 0, "Properties file as used with kafka-*.sh", 100},
-    {"format", OPT_FORMAT, "text|wide|json|csv", 0, "Form of tables", 100},
+    {"format", OPT_FORMAT, "text|wide|json|csv", 0,
+     "Form of tables; --format help shows the members of the JSON", 100},
     {"json", OPT_JSON, NULL, 0, "Same as --format json", 100},
     {"no-headers", OPT_NO_HEADERS, NULL, 0, "Tables without their first line", 100},
     {"timeout", OPT_TIMEOUT, "TIME", 0, "Give up after this time (10s)", 100},
@@ -41,6 +45,9 @@ static const struct argp_option global_options[] = {
     {"dry-run", OPT_DRY_RUN, NULL, 0, "Check and say what would change, change nothing", 100},
     {"quiet", 'q', NULL, 0, "No hints and confirmations of success", 100},
     {"verbose", 'v', NULL, 0, "Say more; -vv: every request", 100},
+    {"color", OPT_COLOR, "auto|always|never", 0,
+     "Colours on stderr and in doctor (auto: on a terminal)", 100},
+    {"help-json", OPT_HELP_JSON, NULL, 0, "Commands and flags as JSON", 100},
     {"short-help", 'h', NULL, OPTION_HIDDEN, NULL, 100},
     {"help", OPT_HELP, NULL, 0, "This text; -h: its beginning", 100},
     {"usage", OPT_USAGE, NULL, OPTION_HIDDEN, NULL, 100},
@@ -48,14 +55,14 @@ static const struct argp_option global_options[] = {
 };
 
 static error_t parse_global(int key, char *arg, struct argp_state *state);
-static void list_properties(void);
 static bool profile_confirms(const struct cli *cli);
 static bool ask(const struct cli *cli, const char *fmt, va_list args)
     __attribute__((format(printf, 2, 0)));
 
 const struct argp cli_global_argp = {global_options, parse_global, NULL, NULL, NULL, NULL, NULL};
 
-static enum cli_format format_or_die(struct argp_state *state, const char *name)
+static enum cli_format
+format_or_die(struct argp_state *state, const struct cli_command *self, const char *name)
 {
     static const char *const names[] = {"text", "wide", "json", "csv"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -63,20 +70,46 @@ static enum cli_format format_or_die(struct argp_state *state, const char *name)
             return (enum cli_format)i;
         }
     }
-    argp_error(state, "--format %s: want text, wide, json or csv", name);
+    if (strcmp(name, "help") == 0) {
+        exit(cli_finish(cli_help_shape(self)));
+    }
+    argp_error(state, "--format %s: want text, wide, json, csv or help", name);
     return CLI_TEXT;
+}
+
+static void show_property(
+    const char *key, const char *type, const char *default_value, const char *text, void *arg)
+{
+    const bool *explain = arg;
+    printf("%s=%s\n", key, default_value);
+    if (*explain) {
+        printf("    %s  (%s)\n", text, type);
+    }
 }
 
 static void add_property(struct argp_state *state, struct cli *cli, const char *arg)
 {
     if (strcmp(arg, "list") == 0 || strcmp(arg, "help") == 0) {
-        list_properties();
-        exit(CLI_DONE);
+        bool explain = *arg == 'h';
+        leat_conf_visit(show_property, &explain);
+        exit(cli_finish(CLI_DONE));
     }
     if (strchr(arg, '=') == NULL || cli->property_count == CLI_PROPERTIES_MAX) {
         argp_error(state, "-X %s: want KEY=VALUE; '-X list' shows the keys", arg);
     }
     cli->properties[cli->property_count++] = arg;
+}
+
+static void set_color(struct argp_state *state, struct cli *cli, const char *name)
+{
+    static const char *const names[] = {"auto", "always", "never"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(name, names[i]) == 0) {
+            cli->color = (enum cli_color)i;
+            return;
+        }
+    }
+    argp_error(state, "--color %s: want auto, always or never", name);
 }
 
 static error_t parse_global(int key, char *arg, struct argp_state *state)
@@ -97,7 +130,7 @@ static error_t parse_global(int key, char *arg, struct argp_state *state)
         cli->config_file = arg;
         return 0;
     case OPT_FORMAT:
-        cli->format = format_or_die(state, arg);
+        cli->format = format_or_die(state, cli->self, arg);
         return 0;
     case OPT_JSON:
         cli->format = CLI_JSON;
@@ -124,6 +157,11 @@ static error_t parse_global(int key, char *arg, struct argp_state *state)
     case 'v':
         cli->verbosity++;
         return 0;
+    case OPT_COLOR:
+        set_color(state, cli, arg);
+        return 0;
+    case OPT_HELP_JSON:
+        exit(cli_finish(cli_help_json(cli->self)));
     case 'h':
         cli_help_short(cli->self);
         exit(cli_finish(CLI_DONE));
@@ -139,18 +177,6 @@ static error_t parse_global(int key, char *arg, struct argp_state *state)
     default:
         return ARGP_ERR_UNKNOWN;
     }
-}
-
-static void show_property(
-    const char *key, const char *type, const char *default_value, const char *text, void *arg)
-{
-    (void)arg;
-    printf("%s=%s\n    %s  (%s)\n", key, default_value, text, type);
-}
-
-static void list_properties(void)
-{
-    leat_conf_visit(show_property, NULL);
 }
 
 static void print_line(int level, const char *line, void *arg)
@@ -197,16 +223,10 @@ int cli_configure(struct cli *cli)
  * complaint by now; one that is not there says nothing. */
 static bool profile_confirms(const struct cli *cli)
 {
-    const char *named = getenv("LEAT_CONFIG");
-    const char *base = getenv("XDG_CONFIG_HOME");
-    const char *home = getenv("HOME");
     const char *section = cli->profile != NULL ? cli->profile : getenv("LEAT_PROFILE");
     const char *value = NULL;
     struct lt_properties *props = NULL;
-    char *path = named != NULL && *named != '\0' ? lt_strdup(named)
-                 : base != NULL && *base != '\0'
-                     ? lt_asprintf("%s/leat/config", base)
-                     : lt_asprintf("%s/.config/leat/config", home == NULL ? "" : home);
+    char *path = cli_profile_path();
     if (path != NULL && lt_properties_load(path, LT_PROPERTIES_SECTIONS, &props, NULL) == 0) {
         section =
             section != NULL && *section != '\0' ? section : lt_properties_get(props, "", "current");
@@ -267,6 +287,23 @@ void cli_release(struct cli *cli)
     cli->conf = NULL;
 }
 
+bool cli_colored(const struct cli *cli, FILE *stream)
+{
+    const char *no = getenv("NO_COLOR");
+    const char *term = getenv("TERM");
+    if (cli->color != CLI_COLOR_AUTO) {
+        return cli->color == CLI_COLOR_ALWAYS;
+    }
+    return isatty(fileno(stream)) && (no == NULL || *no == '\0') &&
+           (term == NULL || strcmp(term, "dumb") != 0);
+}
+
+static void begin_message(const struct cli *cli)
+{
+    bool colored = cli_colored(cli, stderr);
+    fprintf(stderr, "%sleat:%s ", colored ? "\033[1;31m" : "", colored ? "\033[0m" : "");
+}
+
 static int exit_code(int code)
 {
     switch (code) {
@@ -292,8 +329,7 @@ int cli_fail(const struct cli *cli, int code, struct leat_error *err, const char
 {
     va_list args;
     va_start(args, fmt);
-    (void)cli; /* every message looks the same, whatever the flags */
-    fprintf(stderr, "leat: ");
+    begin_message(cli);
     vfprintf(stderr, fmt, args);
     va_end(args);
     const char *message = leat_error_message(err);
@@ -306,7 +342,8 @@ int cli_fail(const struct cli *cli, int code, struct leat_error *err, const char
 int cli_fail_sentence(const struct cli *cli, int code, const char *sentence)
 {
     (void)cli; /* as above */
-    fprintf(stderr, "leat: %s", sentence);
+    begin_message(cli);
+    fprintf(stderr, "%s", sentence);
     tell_code(code);
     return exit_code(code);
 }

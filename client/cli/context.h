@@ -1,7 +1,7 @@
 /* context.h: what every command of `leat` shares: the global flags, the client, how errors and changes are told.
  *
  * stdout is data, stderr is talk. Exit codes: 0 done, 1 something failed, 2 wrong usage,
- * 3 broker not reachable, 130 Ctrl-C.
+ * 3 broker not reachable, 4 a checked limit exceeded, 130 Ctrl-C.
  * Threads: the main thread; the library's own thread never calls in here. */
 #ifndef CLI_CONTEXT_H
 #define CLI_CONTEXT_H
@@ -9,6 +9,7 @@
 #include <argp.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "leat/leat.h"
 
@@ -17,9 +18,12 @@ enum cli_exit {
     CLI_FAILED = 1,
     CLI_USAGE = 2,
     CLI_UNREACHABLE = 3,
+    CLI_LIMIT = 4,
     CLI_INTERRUPTED = 130
 };
 enum cli_format { CLI_TEXT = 0, CLI_WIDE = 1, CLI_JSON = 2, CLI_CSV = 3 };
+
+enum cli_color { CLI_COLOR_AUTO = 0, CLI_COLOR_ALWAYS = 1, CLI_COLOR_NEVER = 2 };
 
 #define CLI_PROPERTIES_MAX 64
 
@@ -34,8 +38,9 @@ struct cli {
     const char *properties[CLI_PROPERTIES_MAX]; /* -X key=value */
     size_t property_count;
     enum cli_format format;
-    int timeout_ms; /* --timeout, 10 s */
-    int verbosity;  /* -v */
+    enum cli_color color; /* --color */
+    int timeout_ms;       /* --timeout, 10 s */
+    int verbosity;        /* -v */
     bool no_headers;
     bool yes; /* -y */
     bool dry_run;
@@ -63,6 +68,9 @@ int cli_fail(const struct cli *cli, int code, struct leat_error *err, const char
 
 /* "leat: <sentence>", with a broker error's name and number. Returns the exit code that fits `code`. */
 int cli_fail_sentence(const struct cli *cli, int code, const char *sentence);
+
+/* May escape sequences for colours go there? --color, else a terminal without NO_COLOR and TERM=dumb. */
+bool cli_colored(const struct cli *cli, FILE *stream);
 
 /* "hint: ..." on stderr, only on a terminal and without -q. */
 void cli_hint(const struct cli *cli, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

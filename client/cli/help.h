@@ -18,6 +18,12 @@ void cli_help_full(const struct cli_command *command);
 /* "usage: leat topic create TOPIC.. [FLAG..]" */
 void cli_help_usage(const struct cli_command *command);
 
+/* --help-json: the tree of all commands, NULL, or one command. Returns an exit code. Format: help_json.c. */
+int cli_help_json(const struct cli_command *command);
+
+/* --format help: the shape of the command's --json. Returns an exit code. */
+int cli_help_shape(const struct cli_command *command);
+
 /* All commands, or those of a noun ("topic"); NULL = all. False: there is no such noun. */
 bool cli_help_list(const char *noun);
 

@@ -42,6 +42,9 @@ static int without_command(int argc, char **argv)
         cli.self = &cli_version;
         return cli_version.run(&cli, 1, none);
     }
+    if (has_flag(argc, argv, "--help-json", "")) {
+        return cli_help_json(NULL);
+    }
     if (has_flag(argc, argv, "--help", "-h")) {
         return cli_help.run(&cli, 1, none);
     }

@@ -15,8 +15,8 @@ GOLDEN = TOP / "tests/golden/cli"
 
 
 def environment(extra=None):
-    env = {k: v for k, v in os.environ.items() if not k.startswith("LEAT_")}
-    env.update(HOME="/nonexistent", **(extra or {}))
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("LEAT_", "XDG_"))}
+    env.update({"HOME": "/nonexistent", **(extra or {})})
     return env
 
 

@@ -161,6 +161,21 @@ START_TEST(every_allocation_may_fail)
 }
 END_TEST
 
+/* A section without entries is there, too; one that comes twice is one. */
+START_TEST(sections_are_listed)
+{
+    struct lt_properties *props = NULL;
+    const char *path = write_file("a", "x = 1\n[b]\n[a]\ny = 2\n[b]\nz = 3\n");
+
+    ck_assert_int_eq(lt_properties_load(path, LT_PROPERTIES_SECTIONS, &props, NULL), 0);
+    ck_assert_uint_eq(lt_properties_section_count(props), 2);
+    ck_assert_str_eq(lt_properties_section_at(props, 0), "b");
+    ck_assert_str_eq(lt_properties_section_at(props, 1), "a");
+    ck_assert_ptr_null(lt_properties_section_at(props, 2));
+    lt_properties_free(props);
+}
+END_TEST
+
 /* The distance counts inserted, removed, changed and swapped letters. */
 START_TEST(distance_counts_edits)
 {
@@ -184,6 +199,7 @@ int main(void)
     tcase_add_test(tc, sections_hold_keys_of_their_own);
     tcase_add_loop_test(tc, mistakes_are_named_with_their_place, 0,
                         (int)(sizeof(refused) / sizeof(refused[0])));
+    tcase_add_test(tc, sections_are_listed);
     tcase_add_test(tc, include_has_a_depth);
     tcase_add_test(tc, every_allocation_may_fail);
     tcase_add_test(tc, distance_counts_edits);

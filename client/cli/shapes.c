@@ -1,0 +1,77 @@
+/* shapes.c: --format help: the members of each command's --json, as an example with the types in place of values.
+ *
+ * A test runs the commands and compares. */
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "client/cli/help.h"
+
+/* Without _command and _version, which all have; "" is a text, 0 a number, true a boolean. Any of them may be null where
+ * there is nothing to tell. */
+static const struct {
+    const char *command;
+    const char *json;
+} shapes[] = {
+    {"profile list", "{\"file\":\"\",\"profiles\":[{\"name\":\"\",\"current\":true,\"bootstrap_"
+                     "servers\":\"\",\"description\":\"\"}]}"},
+    {"profile current", "{\"profiles\":[{\"name\":\"\"}]}"},
+    {"profile show",
+     "{\"profile\":\"\",\"settings\":[{\"key\":\"\",\"value\":\"\",\"source\":\"\"}]}"},
+    {"profile create", "{\"profiles\":[{\"profile\":\"\",\"status\":\"\"}]}"},
+    {"profile use", "{\"profiles\":[{\"profile\":\"\",\"status\":\"\"}]}"},
+    {"profile edit", "{\"profiles\":[{\"profile\":\"\",\"status\":\"\"}]}"},
+    {"profile delete", "{\"profiles\":[{\"profile\":\"\",\"status\":\"\"}]}"},
+    {"profile test",
+     "{\"profiles\":[{\"profile\":\"\",\"address\":\"\",\"status\":\"\",\"ms\":\"\"}]}"},
+    {"dev", "{\"broker\":\"\",\"http\":\"\",\"data\":\"\",\"kept\":true,\"pid\":0}"},
+    {"version", "{\"version\":\"\"}"},
+};
+
+static void print_shape(const json_t *value, int depth);
+
+static void print_members(const json_t *object, int depth)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)object, key, value)
+    {
+        printf("%*s\"%s\": ", depth * 2, "", key);
+        print_shape(value, depth);
+    }
+}
+
+static void print_shape(const json_t *value, int depth)
+{
+    const json_t *first = json_array_get(value, 0);
+    if (json_is_object(value)) {
+        printf("{\n");
+        print_members(value, depth + 1);
+        printf("%*s}\n", depth * 2, "");
+    } else if (json_is_array(value) && json_is_object(first)) {
+        printf("[{\n");
+        print_members(first, depth + 1);
+        printf("%*s}, ..]\n", depth * 2, "");
+    } else {
+        printf("%s\n", json_is_array(value)     ? "[..]"
+                       : json_is_string(value)  ? "TEXT"
+                       : json_is_integer(value) ? "NUMBER"
+                                                : "true|false");
+    }
+}
+
+int cli_help_shape(const struct cli_command *command)
+{
+    for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+        if (strcmp(shapes[i].command, command->name) == 0) {
+            json_t *shape = json_loads(shapes[i].json, 0, NULL);
+            printf("{\n  \"_command\": \"%s\"\n  \"_version\": 1\n", command->name);
+            print_members(shape, 1);
+            printf("}\n");
+            json_decref(shape);
+            return shape == NULL ? CLI_FAILED : CLI_DONE;
+        }
+    }
+    fprintf(stderr, "leat: %s: no table, so --format has no effect on it\n", command->name);
+    return CLI_USAGE;
+}
