@@ -188,7 +188,7 @@ const struct cli_command cli_consume = {
     .summary = "records from the start, then follow",
     .args = "TOPIC..",
     .doc = "Read records from the start and follow.",
-    .examples = "leat consume orders -o -10 -f '%p %o %k %v\n'\n"
+    .examples = "leat consume orders -o -10 -f '%p %o %k %v\\n'\n"
                 "leat consume orders -o @-1h --json\n",
     .options = options,
     .parse = parse,

@@ -10,7 +10,7 @@ HERE = TOP / "contrib/dev-broker"
 
 
 def run_there(*command, tmp_path, **more):
-    env = environment({"LEAT": str(LEAT), "TMPDIR": str(tmp_path / "tmp"), **more})
+    env = environment({"LEAT": str(LEAT), "TMPDIR": str(tmp_path / "tmp"), "HOME": str(tmp_path), **more})
     (tmp_path / "tmp").mkdir()
     done = subprocess.run(command, cwd=HERE, env=env, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
