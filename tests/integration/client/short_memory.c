@@ -1,8 +1,9 @@
 /* short_memory.c: a whole life of client, producer and consumer while memory runs out at every possible place.   short_memory ADDRESS
  *
  * In round n the n-th allocation and all later ones fail, on both threads, until the round's work has failed or succeeded; then memory is back, and
- * what exists must still work and be freed. It must not crash, hang or leak. Ends when a round needed no failed allocation. */
+ * what exists must still work and be freed. It must not crash, hang or leak, and what was lent comes back exactly once. Ends when a round needed no failed allocation. */
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,16 +13,21 @@
 #include "base/alloc.h"
 
 #define ROUNDS_MAX 4000
-#define STEP_BY_ONE 150 /* making is over by then; behind it every seventh place is tried */
-#define SHORT_MS 50
+#define STEP_BY_ONE 150 /* making is over by then; behind it every eleventh place is tried */
+#define SHORT_MS 25
 #define LONG_MS 20000
 
 struct life {
     struct leat_conf *conf;
     struct leat_client *client;
     struct leat_producer *producer;
+    struct leat_producer *plain; /* without compression: it borrows */
     struct leat_consumer *consumer;
+    struct leat_conf *plain_conf;
     struct leat_record *rec;
+    struct leat_record *loan;
+    int lent;
+    _Atomic int released;
     struct leat_offsets *parts;
 };
 
@@ -29,19 +35,49 @@ static int begin(struct life *life)
 {
     if (leat_client_new(life->conf, &life->client, NULL) < 0 ||
         leat_producer_new(life->client, NULL, &life->producer, NULL) < 0 ||
+        leat_producer_new(life->client, life->plain_conf, &life->plain, NULL) < 0 ||
         leat_consumer_new(life->client, NULL, &life->consumer, NULL) < 0) {
         return -1;
     }
     return leat_consumer_assign(life->consumer, life->parts, NULL);
 }
 
-/* Send one record and read one. */
+static void on_release(const void *value, size_t size, void *arg)
+{
+    struct life *life = arg;
+
+    (void)value;
+    (void)size;
+    life->released++;
+}
+
+static int lend(struct life *life, int timeout_ms)
+{
+    int err;
+
+    life->lent++;
+    err = leat_send_borrowed(life->plain, life->loan, on_release, NULL, life);
+    if (err == 0) {
+        err = leat_producer_flush(life->plain, timeout_ms);
+    }
+    return err > 0 ? LEAT_ETIMEDOUT : err;
+}
+
+/* Send one record, lend one, and read one. */
 static int work(struct life *life, int timeout_ms)
 {
     struct leat_batch *batch = NULL;
     struct leat_offsets *ends = NULL;
+    struct leat_stats *stats = NULL;
     int err = leat_send_sync(life->producer, life->rec, timeout_ms, NULL);
 
+    if (err == 0) {
+        err = lend(life, timeout_ms);
+    }
+    if (err == 0) {
+        err = leat_client_stats(life->client, &stats);
+        leat_stats_free(stats);
+    }
     if (err == 0) {
         err = leat_consumer_seek(life->consumer, life->parts, NULL);
     }
@@ -57,14 +93,23 @@ static int work(struct life *life, int timeout_ms)
     return err;
 }
 
-static void end(struct life *life)
+/* Returns false if something lent does not come back, or came twice. */
+static bool end(struct life *life)
 {
+    int waited_ms = 0;
+
     leat_producer_free(life->producer);
+    leat_producer_free(life->plain);
     leat_client_unref(life->client);
     leat_consumer_free(life->consumer);
     life->client = NULL;
     life->producer = NULL;
     life->consumer = NULL;
+    life->plain = NULL;
+    while (life->released < life->lent && waited_ms++ < LONG_MS) {
+        (void)poll(NULL, 0, 1);
+    }
+    return life->released == life->lent;
 }
 
 /* Returns 1 if memory was short, 0 if it was not, -1 if something is wrong. */
@@ -77,9 +122,10 @@ static int round_of(struct life *life, int64_t n)
     lt_alloc_fail_after(n);
     err = begin(life);
     err = err < 0 ? err : work(life, SHORT_MS);
-    failed = lt_alloc_failed();
+    /* Slowness alone is no end: memory was enough only when the work was done. */
+    failed = lt_alloc_failed() || err < 0;
     lt_alloc_fail_never();
-    if (life->consumer != NULL && life->producer != NULL) {
+    if (life->consumer != NULL && life->plain != NULL) {
         /* Memory is back: now it must work, also where the first attempt was given up. */
         do {
             err = leat_consumer_assign(life->consumer, life->parts, NULL);
@@ -90,12 +136,17 @@ static int round_of(struct life *life, int64_t n)
             return -1;
         }
     }
-    end(life);
+    if (!end(life)) {
+        fprintf(stderr, "short_memory: round %lld: %d lent, %d released\n", (long long)n,
+                life->lent, (int)life->released);
+        return -1;
+    }
     return failed ? 1 : 0;
 }
 
 int main(int argc, char **argv)
 {
+    static char value[8192];
     struct life life = {0};
     int result = 1;
     int64_t n = 0;
@@ -105,13 +156,17 @@ int main(int argc, char **argv)
     }
     life.conf = leat_conf_new();
     life.rec = leat_record_new();
+    life.loan = leat_record_new();
     life.parts = leat_offsets_new();
     if (leat_conf_set(life.conf, "bootstrap.servers", argv[1], NULL) < 0 ||
-        leat_conf_set(life.conf, "max.block.ms", "50", NULL) < 0 ||
+        leat_conf_set(life.conf, "max.block.ms", "25", NULL) < 0 ||
         leat_conf_set(life.conf, "retry.backoff.ms", "5", NULL) < 0 ||
         leat_conf_set(life.conf, "reconnect.backoff.ms", "5", NULL) < 0 ||
         leat_conf_set(life.conf, "fetch.max.wait.ms", "20", NULL) < 0 ||
+        (life.plain_conf = leat_conf_copy(life.conf)) == NULL ||
         leat_conf_set(life.conf, "compression.type", "lz4", NULL) < 0 ||
+        leat_record_set_topic(life.loan, "short-memory", 0) < 0 ||
+        leat_record_borrow_value(life.loan, value, sizeof(value)) < 0 ||
         leat_record_set_topic(life.rec, "short-memory", 0) < 0 ||
         leat_record_set_value(life.rec, "value", 5) < 0 ||
         leat_record_add_header(life.rec, "name", "value", 5) < 0 ||
@@ -120,11 +175,13 @@ int main(int argc, char **argv)
     }
     while (result == 1 && n < ROUNDS_MAX) {
         result = round_of(&life, n);
-        n += n < STEP_BY_ONE ? 1 : 7;
+        n += n < STEP_BY_ONE ? 1 : 11;
     }
     printf("up to allocation %lld\n", (long long)n);
     leat_offsets_free(life.parts);
     leat_record_free(life.rec);
+    leat_record_free(life.loan);
+    leat_conf_free(life.plain_conf);
     leat_conf_free(life.conf);
     while (poll(NULL, 0, 100) > 0) { /* let the last I/O thread go before leaks are counted */
     }
