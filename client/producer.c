@@ -149,10 +149,11 @@ send_record(struct leat_producer *p, const struct leat_record *rec, const struct
 
     (void)pthread_mutex_lock(&p->lock);
     err = p->closed ? LEAT_ECLOSED : lc_accumulator_append(p, rec, how, &wake);
-    (void)pthread_mutex_unlock(&p->lock);
     if (wake) {
+        /* Under the lock: without it a callback for this record may have freed the producer already. */
         lc_client_wake(p->client);
     }
+    (void)pthread_mutex_unlock(&p->lock);
     return err;
 }
 

@@ -55,9 +55,9 @@ static void on_release(const void *value, size_t size, void *arg)
     struct loan *loan = arg;
 
     LT_ASSERT(value == loan->bytes && size == loan->size);
+    memset(loan->bytes, 0xee, loan->size); /* it is ours again */
     loan->released++;
     released_all++;
-    memset(loan->bytes, 0xee, loan->size); /* it is ours again */
 }
 
 static void on_delivery(const struct leat_delivery *d, void *arg)
