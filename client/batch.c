@@ -10,7 +10,7 @@
 #include "client/consumer_impl.h"
 
 #define HELD_FIRST 8
-#define RECORDS_FIRST 64
+#define RECORD_SIZE_MIN 7 /* bytes of a record without key, value and headers */
 
 struct leat_batch *lc_leat_batch_new(size_t count_max)
 {
@@ -25,15 +25,16 @@ struct leat_batch *lc_leat_batch_new(size_t count_max)
     return batch;
 }
 
-static int reserve_record(struct leat_batch *batch)
+/* Room for `more` records, as far as the batch may have them: at once, since what a batch holds is known. */
+static int reserve_records(struct leat_batch *batch, size_t more)
 {
-    size_t capacity = batch->capacity == 0 ? RECORDS_FIRST : batch->capacity * 2;
+    size_t room = batch->count_max - batch->count;
+    size_t capacity = batch->count + (more < room ? more : room);
     void *records;
 
-    if (batch->count < batch->capacity) {
+    if (capacity <= batch->capacity) {
         return 0;
     }
-    capacity = capacity > batch->count_max ? batch->count_max : capacity;
     records = lt_reallocarray(batch->records, capacity, sizeof(batch->records[0]));
     if (records == NULL) {
         return LEAT_ENOMEM;
@@ -163,7 +164,7 @@ static bool is_skipped(const struct leat_consumer *c, struct lc_chunk *chunk)
 /* ---- batches ---- */
 
 /* Look at the next batch: whole, sound, wanted? Returns 1 (chunk->open), 0 (nothing left) or an error. */
-static int open_next(const struct leat_consumer *c, struct lc_chunk *chunk)
+static int open_next(struct leat_consumer *c, struct lc_chunk *chunk)
 {
     size_t size;
     int err = proto_batch_header_read(chunk->rest.data, chunk->rest.size, &chunk->header);
@@ -184,7 +185,7 @@ static int open_next(const struct leat_consumer *c, struct lc_chunk *chunk)
     }
     chunk->skip_batch = is_skipped(c, chunk);
     if (!chunk->skip_batch && proto_batch_header_codec(&chunk->header) != PROTO_CODEC_NONE) {
-        chunk->unpacked = lc_bytes_new(0);
+        chunk->unpacked = lc_pool_bytes(c->pool, c->unpacked_size);
         if (chunk->unpacked == NULL) {
             return LEAT_ENOMEM;
         }
@@ -200,6 +201,9 @@ static int open_next(const struct leat_consumer *c, struct lc_chunk *chunk)
             lc_bytes_unref(chunk->unpacked);
             chunk->unpacked = NULL;
             return err == LEAT_E2BIG ? LEAT_ECORRUPT : err;
+        }
+        if (chunk->unpacked != NULL) {
+            c->unpacked_size = chunk->unpacked->buf.capacity;
         }
     }
     chunk->open = true;
@@ -269,17 +273,24 @@ take_headers(struct leat_batch *batch, struct leat_record *rec, const struct pro
 static int
 take_records(struct leat_batch *batch, struct lc_chunk *chunk, const char *topic, int64_t *position)
 {
+    size_t most = (size_t)(chunk->iter.end - chunk->iter.next) / RECORD_SIZE_MIN + 1;
+    size_t left = chunk->iter.left < 0 ? 0 : (size_t)chunk->iter.left;
+
+    if (reserve_records(batch, left < most ? left : most) < 0) {
+        return LEAT_ENOMEM;
+    }
     while (batch->count < batch->count_max) {
         struct leat_record *rec;
         struct proto_record raw;
-        int got = reserve_record(batch) < 0 ? LEAT_ENOMEM : proto_record_next(&chunk->iter, &raw);
+        int got = proto_record_next(&chunk->iter, &raw);
 
         if (got <= 0) {
-            return got == 0 ? 1 : got == LEAT_ENOMEM ? got : LEAT_ECORRUPT;
+            return got == 0 ? 1 : LEAT_ECORRUPT;
         }
         if (raw.offset < chunk->from) {
             continue;
         }
+        LT_ASSERT(batch->count < batch->capacity); /* as many as the header says fit the bytes */
         rec = &batch->records[batch->count];
         *rec = (struct leat_record){.topic = topic,
                                     .offset = raw.offset,
@@ -303,7 +314,7 @@ take_records(struct leat_batch *batch, struct lc_chunk *chunk, const char *topic
 }
 
 int lc_batch_fill(struct leat_batch *batch,
-                  const struct leat_consumer *c,
+                  struct leat_consumer *c,
                   struct lc_chunk *chunk,
                   int64_t *ret_position)
 {

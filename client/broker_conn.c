@@ -533,7 +533,7 @@ static void take_frames(struct lc_broker *broker)
         if (err == LEAT_EAGAIN && (rest.size < 4 || need <= LC_IN_SIZE - at)) {
             break; /* it fits into `in` when the rest has come */
         }
-        frame = lc_bytes_new(need - 4);
+        frame = lc_pool_bytes(broker->client->pool, need - 4);
         if (frame == NULL) {
             lc_broker_close(broker, LEAT_ENOMEM, "out of memory for an answer");
             return;

@@ -16,6 +16,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "client/broker_conn.h"
+#include "client/bytes.h"
 #include "client/call.h"
 #include "client/consumer.h"
 #include "client/metadata.h"
@@ -121,7 +122,8 @@ static int make_client(const struct leat_conf *conf,
     TAILQ_INIT(&client->producers);
     TAILQ_INIT(&client->consumers);
     client->conf = conf == NULL ? leat_conf_new() : leat_conf_copy(conf);
-    if (client->conf != NULL) {
+    client->pool = lc_pool_new();
+    if (client->conf != NULL && client->pool != NULL) {
         client->dispatch = base == NULL && lc_conf_number(client->conf, LC_CONF_DISPATCH) != 0;
         err = lc_metadata_new(client, &client->metadata);
     }
@@ -558,6 +560,7 @@ static void free_client(struct leat_client *client)
         (void)close(client->event_fd);
     }
     leat_conf_free(client->conf);
+    lc_pool_close(client->pool);
     (void)pthread_cond_destroy(&client->cond);
     (void)pthread_mutex_destroy(&client->lock);
     lt_free(client);

@@ -33,6 +33,7 @@ struct lc_broker;
 struct lc_call;
 struct lc_delivery_item;
 struct lc_metadata;
+struct lc_pool;
 
 #define LC_NEVER INT64_MAX /* "no deadline", in ns of the monotonic clock */
 
@@ -55,6 +56,7 @@ struct leat_client {
     unsigned fork_generation; /* lc_fork_generation when it was made */
     struct leat_conf *conf;   /* never changes */
     struct lc_stats stats;
+    struct lc_pool *pool; /* of received and unpacked bytes */
     const struct lt_clock *clock;
     struct event_base *base;
     bool has_thread; /* the base is ours and a thread of ours runs it */

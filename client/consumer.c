@@ -35,6 +35,7 @@ static struct leat_consumer *make_consumer(struct leat_client *client, const str
     }
     atomic_init(&c->refs, 2); /* the handle and the loop */
     c->client = client;
+    c->pool = client->pool;
     c->queue_size_max = (size_t)lc_conf_number(c->conf, LC_CONF_QUEUED_KBYTES) * 1024;
     c->poll_max = (size_t)lc_conf_number(c->conf, LC_CONF_MAX_POLL_RECORDS);
     c->check_crcs = lc_conf_number(c->conf, LC_CONF_CHECK_CRCS) != 0;

@@ -116,6 +116,7 @@ struct leat_consumer {
     _Atomic int refs; /* handle, loop, requests in flight */
     struct leat_client *client;
     struct leat_conf *conf;
+    struct lc_pool *pool;  /* the client's */
     int wait_fd;           /* eventfd: there is something for poll */
     _Atomic bool woken;    /* leat_consumer_wakeup */
     size_t queue_size_max; /* bytes */
@@ -141,6 +142,7 @@ struct leat_consumer {
     bool throttled; /* the loop does not fetch until less is queued */
     /* polling thread */
     struct lc_chunk *current; /* partly read; lock to replace */
+    size_t unpacked_size;     /* of the last compressed batch: the next may be as large */
     /* loop */
     struct lc_session_list sessions; /* one per leader that was fetched from */
     size_t session_count;
@@ -198,7 +200,7 @@ void lc_consumer_notify(struct leat_consumer *c);
 /* batch.c, polling thread: take records out of a chunk until the batch is full or the chunk empty. *ret_position is the next offset. Returns 0 or
  * the error of the next batch, with what came before it taken: LEAT_ECORRUPT, LEAT_ECODEC, LEAT_ENOMEM. */
 int lc_batch_fill(struct leat_batch *batch,
-                  const struct leat_consumer *c,
+                  struct leat_consumer *c,
                   struct lc_chunk *chunk,
                   int64_t *ret_position);
 struct leat_batch *lc_leat_batch_new(size_t count_max);
