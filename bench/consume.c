@@ -8,6 +8,7 @@
 #include "bench/load.h"
 #include "bench/measure.h"
 #include "bench/reader.h"
+#include "bench/tally.h"
 
 struct worker {
     struct bench_measure *measure;
@@ -23,6 +24,15 @@ static int open_workers(struct worker *workers,
                         const struct bench_topic *topic,
                         struct leat_error **reterr);
 static void *work(void *arg);
+
+static void tally(const struct worker *workers, int count, int sign, struct bench_result *ret)
+{
+    for (int i = 0; i < count; i++) {
+        for (int k = 0; k < workers[i].reader_count; k++) {
+            bench_tally(workers[i].readers[k].client, sign, ret);
+        }
+    }
+}
 
 int bench_consume(const struct bench_options *options,
                   const char *address,
@@ -49,11 +59,13 @@ int bench_consume(const struct bench_options *options,
             atomic_store(&measure.stop, true);
             bench_crew_join(&crew);
         }
+        tally(workers, count, -1, ret);
         bench_measure_begin(&measure, ret);
         bench_crew_start(&crew, &measure, work, workers, sizeof(*workers), count);
         bench_measure_wait(&measure, options->record_count, 0, ret);
         bench_crew_join(&crew);
         bench_measure_end(&measure, ret);
+        tally(workers, count, 1, ret);
     }
     for (int i = 0; workers != NULL && i < count; i++) {
         for (int k = 0; workers[i].readers != NULL && k < workers[i].reader_count; k++) {

@@ -26,6 +26,7 @@
 #include "bench/reader.h"
 #include "bench/sender.h"
 #include "bench/stamp.h"
+#include "bench/tally.h"
 
 #define STRETCH_BASE ((int64_t)1 << 40) /* sequences of the counted time begin here */
 
@@ -102,6 +103,16 @@ int bench_e2e(const struct bench_options *options,
     return err;
 }
 
+/* Of the sending side. */
+static void tally(struct load *load, int sign, struct bench_result *ret)
+{
+    for (int i = 0; i < load->sender_count; i++) {
+        for (int k = 0; k < load->senders[i].client_count; k++) {
+            bench_tally(load->senders[i].clients[k].client, sign, ret);
+        }
+    }
+}
+
 static void run_stretch(struct load *load, bool counts, struct bench_result *ret)
 {
     struct bench_measure *measure = &load->measure;
@@ -116,6 +127,7 @@ static void run_stretch(struct load *load, bool counts, struct bench_result *ret
     }
     atomic_store(&load->sending, load->sender_count);
     if (counts) {
+        tally(load, -1, ret);
         bench_measure_begin(measure, ret);
     } else {
         bench_measure_reset(measure);
@@ -136,6 +148,7 @@ static void run_stretch(struct load *load, bool counts, struct bench_result *ret
     bench_crew_join(&receiving);
     if (counts) {
         bench_measure_end(measure, ret);
+        tally(load, 1, ret);
     }
 }
 

@@ -12,6 +12,7 @@
 #include "bench/payload.h"
 #include "bench/sender.h"
 #include "bench/slots.h"
+#include "bench/tally.h"
 
 #define SLOTS_MAX ((size_t)1 << 20) /* records under way, all clients together */
 #define SLOTS_MIN ((size_t)1 << 10) /* of one client */
@@ -74,11 +75,21 @@ int bench_produce(const struct bench_options *options,
     return err;
 }
 
+static void tally(struct load *load, int sign, struct bench_result *ret)
+{
+    for (int i = 0; i < load->worker_count; i++) {
+        for (int k = 0; k < load->workers[i].client_count; k++) {
+            bench_tally(load->workers[i].clients[k].sender.client, sign, ret);
+        }
+    }
+}
+
 static void run_stretch(struct load *load, bool counts, struct bench_result *ret)
 {
     struct bench_measure *measure = &load->measure;
     struct bench_crew crew;
     if (counts) {
+        tally(load, -1, ret);
         bench_measure_begin(measure, ret);
     } else {
         bench_measure_reset(measure);
@@ -97,6 +108,7 @@ static void run_stretch(struct load *load, bool counts, struct bench_result *ret
     bench_crew_join(&crew);
     if (counts) {
         bench_measure_end(measure, ret);
+        tally(load, 1, ret);
     }
 }
 

@@ -108,6 +108,8 @@ int bench_raw_run(const struct bench_options *options,
             bench_histogram_merge(&ret->latency, &workers[i].latency);
             ret->requests += workers[i].requests;
         }
+        ret->batches = work == BENCH_WORK_PRODUCE ? ret->requests : 0;
+        ret->batch_bytes = work == BENCH_WORK_PRODUCE ? ret->bytes : 0;
     }
     for (int i = 0; workers != NULL && i < count; i++) {
         worker_close(&workers[i]);

@@ -12,6 +12,7 @@ static void print_producer_line(const struct bench_result *r);
 static void print_consumer_line(const struct bench_result *r);
 static void print_latency(const struct bench_options *o, const struct bench_result *r);
 static void print_samples(const struct bench_options *o, const struct bench_result *r);
+static void print_batches(const struct bench_result *r);
 static void print_server(const struct bench_result *r);
 static void print_disk(const struct bench_result *r);
 static void print_damage(const struct bench_result *r);
@@ -38,17 +39,13 @@ void bench_report_run(const struct bench_options *options,
         printf("   run        %s against %s, %d of %d, %.2f s\n", r->what, target, number,
                options->repeat, r->seconds);
         print_latency(options, r);
-        if (r->requests > 0) {
-            printf("   %s %.1f/s, %.0f bytes each\n", r->reads ? "fetches   " : "batches   ",
-                   bench_result_per_second((double)r->requests, r),
-                   (double)r->bytes / (double)r->requests);
-        }
+        print_batches(r);
         print_server(r);
         print_disk(r);
     }
     print_samples(options, r);
     print_damage(r);
-    printf("   errors     %" PRId64 "\n", r->errors);
+    printf("   errors     %" PRId64 ", retries %" PRId64 "\n", r->errors, r->retries);
     printf("   machine    1 ms sleeps late by p99.9 %.2f ms, max %.2f ms; stolen %.2f s\n",
            (double)r->hiccup_p999_ns / 1e6, (double)r->hiccup_max_ns / 1e6, r->stolen_seconds);
     (void)fflush(
@@ -129,6 +126,20 @@ static void print_samples(const struct bench_options *o, const struct bench_resu
         printf("   samples    %" PRId64 ", beside them %" PRId64 " negative, %" PRId64
                " unreadable: not part of the distribution\n",
                h->count, h->negative, r->unreadable);
+    }
+}
+
+static void print_batches(const struct bench_result *r)
+{
+    if (r->batches > 0) {
+        printf("   batches    %.1f/s, %.0f bytes each, %.2f in a request\n",
+               bench_result_per_second((double)r->batches, r),
+               (double)r->batch_bytes / (double)r->batches,
+               r->requests > 0 ? (double)r->batches / (double)r->requests : 0.0);
+    } else if (r->requests > 0) {
+        printf("   requests   %.1f/s, %.0f bytes each\n",
+               bench_result_per_second((double)r->requests, r),
+               (double)r->bytes / (double)r->requests);
     }
 }
 

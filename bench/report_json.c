@@ -78,15 +78,17 @@ static void set_damage(json_t *object, const struct bench_damage *d)
 static json_t *run_json(const struct bench_options *o, const struct bench_result *r)
 {
     bool end_to_end = o->command == BENCH_E2E;
-    json_t *object = json_pack(
-        "{s:b,s:I,s:I,s:I,s:I,s:s,s:f,s:f,s:f,s:f,s:f,s:f,s:o*}", "complete", r->errors == 0,
-        "records", (json_int_t)r->records, "bytes", (json_int_t)r->bytes, "requests",
-        (json_int_t)r->requests, "errors", (json_int_t)r->errors, "firstError", r->error_text,
-        "seconds", r->seconds, "recordsPerSecond", bench_result_per_second((double)r->records, r),
-        "megabytesPerSecond", bench_result_per_second((double)r->bytes, r) / 1e6, "hiccupP999Ms",
-        (double)r->hiccup_p999_ns / 1e6, "hiccupMaxMs", (double)r->hiccup_max_ns / 1e6,
-        "stolenSeconds", r->stolen_seconds, r->reads ? "consumeRate" : "publishRate",
-        rates_json(&r->series));
+    json_t *object =
+        json_pack("{s:b,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:s,s:f,s:f,s:f,s:f,s:f,s:f,s:o*}", "complete",
+                  r->errors == 0, "records", (json_int_t)r->records, "bytes", (json_int_t)r->bytes,
+                  "requests", (json_int_t)r->requests, "batches", (json_int_t)r->batches,
+                  "batchBytes", (json_int_t)r->batch_bytes, "retries", (json_int_t)r->retries,
+                  "errors", (json_int_t)r->errors, "firstError", r->error_text, "seconds",
+                  r->seconds, "recordsPerSecond", bench_result_per_second((double)r->records, r),
+                  "megabytesPerSecond", bench_result_per_second((double)r->bytes, r) / 1e6,
+                  "hiccupP999Ms", (double)r->hiccup_p999_ns / 1e6, "hiccupMaxMs",
+                  (double)r->hiccup_max_ns / 1e6, "stolenSeconds", r->stolen_seconds,
+                  r->reads ? "consumeRate" : "publishRate", rates_json(&r->series));
     if (object == NULL) {
         return NULL;
     }

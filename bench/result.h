@@ -15,13 +15,16 @@
 #define BENCH_ERROR_SIZE 240
 
 struct bench_result {
-    const char *what;   /* "produce", "consume", "e2e", "fetch", "write", "verify" */
-    bool reads;         /* told in the words of Kafka's consumer tool, not of its producer tool */
-    bool packed;        /* a codec is at work: bytes on the disk are fewer than bytes told */
-    int64_t records;    /* answered (produce) or received (consume) in the counted time */
-    int64_t bytes;      /* of values and keys; raw: of batches */
-    int64_t requests;   /* raw: requests, which are batches when producing; else 0 */
-    int64_t unreadable; /* e2e: records that came and are none of this run's */
+    const char *what;    /* "produce", "consume", "e2e", "fetch", "write", "verify" */
+    bool reads;          /* told in the words of Kafka's consumer tool, not of its producer tool */
+    bool packed;         /* a codec is at work: bytes on the disk are fewer than bytes told */
+    int64_t records;     /* answered (produce) or received (consume) in the counted time */
+    int64_t bytes;       /* of values and keys; raw: of batches */
+    int64_t requests;    /* produce and fetch requests; 0 = not known */
+    int64_t batches;     /* produced; 0 = not known */
+    int64_t batch_bytes; /* in them, as sent */
+    int64_t retries;     /* batches that were sent again */
+    int64_t unreadable;  /* e2e: records that came and are none of this run's */
     int64_t errors;
     int error_code;                    /* of the first */
     char error_text[BENCH_ERROR_SIZE]; /* its name and words */

@@ -9,6 +9,7 @@
 #include "bench/pace.h"
 #include "bench/sender.h"
 #include "bench/stamp.h"
+#include "bench/tally.h"
 #include "bench/verify.h"
 
 struct client;
@@ -77,7 +78,8 @@ int bench_verify_write(const struct bench_options *options,
         bench_crew_join(&crew);
         bench_measure_end(&load.measure, ret);
         for (int i = 0; i < clients; i++) {
-            bench_sender_close(&load.clients[i].sender); /* from here on no callback comes */
+            bench_tally(load.clients[i].sender.client, 1, ret); /* nothing was sent before */
+            bench_sender_close(&load.clients[i].sender);        /* from here on no callback comes */
             load.clients[i].sender = (struct bench_sender){0};
             bench_histogram_merge(&ret->latency, &load.clients[i].latency);
         }

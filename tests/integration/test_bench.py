@@ -43,7 +43,8 @@ def test_produce_prints_kafkas_line_first_and_counts_exactly(server):
     first = done.stdout.splitlines()[0]
     assert PRODUCER_LINE.match(first)["records"] == "1234"
     assert count(server, "lines") == 1234
-    for word in ("latency us p50", "p95", "p99.9", "p99.99", "closed loop", "burst", "errors     0", "CPU s", "1 ms sleeps late by p99.9", "stolen"):
+    for word in ("latency us p50", "p95", "p99.9", "p99.99", "closed loop", "batches   ", "us/request", "burst",
+                 "errors     0, retries 0", "CPU s", "1 ms sleeps late by p99.9", "stolen"):
         assert word in done.stdout, word
 
 
@@ -60,6 +61,7 @@ def test_json_has_openmessagings_names(server):
     (load,) = told["loads"]
     assert load["workload"] == "produce" and len(load["runs"]) == 2
     run = load["runs"][0]
+    assert run["batches"] >= run["requests"] > 0 and run["batchBytes"] > 32000 and run["retries"] == 0
     assert run["records"] == 500 and run["bytes"] == 32000 and run["complete"] and isinstance(run["publishRate"], list)
     for name in ("Avg", "50pct", "75pct", "95pct", "99pct", "999pct", "9999pct", "Max"):
         assert run["aggregatedPublishLatency" + name] > 0
