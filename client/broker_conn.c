@@ -646,7 +646,7 @@ int64_t lc_broker_turn(struct lc_broker *broker, int64_t now)
     }
     earliest = earliest_deadline(broker);
     if (earliest <= now) {
-        lc_broker_close(broker, LEAT_ETIMEDOUT, "no answer within request.timeout.ms");
+        lc_broker_close(broker, LEAT_ETIMEDOUT, "no answer in time");
         return now;
     }
     if (broker->state != LC_BROKER_UP) {

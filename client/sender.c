@@ -17,7 +17,8 @@
 #define TARGETS_MAX 16 /* leaders served in one turn; others follow in the next */
 #define REQUEST_BATCHES_MAX 4096
 #define VERSION_NEWEST 12 /* 13 names topics by id */
-#define ZSTD_VERSION 7    /* oldest Produce that may carry zstd */
+#define TIMEOUT_LEAST_MS 1000
+#define ZSTD_VERSION 7 /* oldest Produce that may carry zstd */
 
 /* Batches for one leader. */
 struct target {
@@ -344,6 +345,22 @@ static int add_to_request(struct proto_produce_request *request,
     return 0;
 }
 
+/* How long a request may take: request.timeout.ms, or what is left of delivery.timeout.ms to its oldest batch. A broker that is only slow gets a
+ * second at least, since a request that is late costs the connection. */
+static int64_t request_timeout_ms(const struct leat_producer *p, const struct sent *sent)
+{
+    int64_t most = lc_conf_number(p->client->conf, LC_CONF_REQUEST_TIMEOUT_MS);
+    int64_t created = INT64_MAX;
+    int64_t left;
+
+    for (size_t i = 0; i < sent->count; i++) {
+        created = sent->batches[i]->created < created ? sent->batches[i]->created : created;
+    }
+    left = (created + p->delivery_timeout_ns - lt_clock_mono_ns(p->client->clock)) / NS_PER_MS;
+    left = left < TIMEOUT_LEAST_MS ? TIMEOUT_LEAST_MS : left;
+    return left < most ? left : most;
+}
+
 static int send_request(struct leat_producer *p,
                         struct lc_broker *broker,
                         struct sent *sent,
@@ -351,7 +368,7 @@ static int send_request(struct leat_producer *p,
 {
     struct proto_produce_request request;
     int16_t version = lc_broker_version(broker, PROTO_API_PRODUCE, VERSION_NEWEST);
-    int64_t timeout_ms = lc_conf_number(p->client->conf, LC_CONF_REQUEST_TIMEOUT_MS);
+    int64_t timeout_ms = request_timeout_ms(p, sent);
 
     if (p->codec == PROTO_CODEC_ZSTD && version < ZSTD_VERSION) {
         return LEAT_BROKER_ERROR(PROTO_ERROR_UNSUPPORTED_COMPRESSION_TYPE);

@@ -358,7 +358,8 @@ LEAT_API LEAT_CHECK int leat_producer_new(struct leat_client *client,
  * Errors that leat_error_is_retriable names, connections that break and answers that make no sense
  * are retried with pauses of retry.backoff.ms, up to `retries` times and delivery.timeout.ms after
  * leat_send; where the leader may have moved, the metadata is asked for first. What is told is the
- * last such error, or at once one that no retry can help.
+ * last such error, or at once one that no retry can help. A request that is out when
+ * delivery.timeout.ms ends gets at most a second more.
  *
  *   _code     0, or the last error: the record was not stored; or, after LEAT_ETIMEDOUT,
  *             LEAT_EUNREACHABLE, LEAT_ECANCELED and LEAT_EUNAVAIL, perhaps it was

@@ -87,7 +87,23 @@ START_TEST(lasting_code_is_told_in_time)
 }
 END_TEST
 
-/* retries=0: a retriable code is told after the first request. */
+/* A broker that never answers is told within delivery.timeout.ms and a second, however long request.timeout.ms is. */
+START_TEST(silence_is_told_in_time)
+{
+    int64_t begin = lt_clock_mono_ns(lt_clock_real());
+
+    hurry();
+    fix_set("delivery.timeout.ms", "200"); /* request.timeout.ms is 30 s */
+    rule(PROTO_API_PRODUCE, 0, -1, FAKE_SILENCE, 0);
+    fix_start();
+    ck_assert_int_eq(fix_send_number(0, 0), 0);
+    ck_assert_int_eq(leat_producer_flush(fix.producer, 20000), 0);
+    ck_assert_int_eq(fix.last_code, LEAT_ETIMEDOUT);
+    ck_assert_int_lt(lt_clock_mono_ns(lt_clock_real()) - begin, (int64_t)10000 * MS);
+}
+END_TEST
+
+/* retries=2: a retriable code is told after the third request. */
 START_TEST(retries_are_counted)
 {
     hurry();
@@ -298,6 +314,7 @@ int main(void)
     tcase_add_test(errors, each_code_of_produce_has_its_outcome);
     tcase_add_loop_test(errors, lasting_code_is_told_in_time, 0,
                         (int)(sizeof(lasting) / sizeof(lasting[0])));
+    tcase_add_test(errors, silence_is_told_in_time);
     tcase_add_test(errors, retries_are_counted);
     tcase_add_loop_test(errors, each_code_of_metadata_has_its_outcome, 0, CODES);
     suite_add_tcase(suite, errors);
