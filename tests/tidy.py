@@ -44,7 +44,7 @@ HOMES = [
     (["time", "gettimeofday", "clock_gettime"], ["base/clock.c", "tests/", "client/examples/"]),
     (["pread", "preadv", "pwrite", "pwritev", "fsync", "fdatasync", "msync", "rename", "renameat",
       "unlink", "unlinkat", "ftruncate", "truncate", "fallocate", "posix_fallocate", "mmap",
-      "munmap"], ["base/os.c", "tests/"]),
+      "munmap"], ["base/os.c", "tests/", "client/examples/"]),
 ]
 
 # Split so that this file does not contain what it looks for.

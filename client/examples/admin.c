@@ -53,7 +53,7 @@ int main(int argc, char **argv)
     struct leat_conf *conf = leat_conf_new();
     struct leat_conf *settings = leat_conf_new_topic(); /* its keys are the broker's */
     leat_conf_set(settings, "retention.ms", "3600000", NULL);
-    snprintf(resource, sizeof(resource), "topic:%s", topic);
+    (void)snprintf(resource, sizeof(resource), "topic:%s", topic);
     if (leat_conf_load_profile(conf, NULL, &err) < 0 || leat_client_new(conf, &client, &err) < 0 ||
         leat_create_topic(client, topic, 3, settings, TIMEOUT_MS, &err) < 0 ||
         show_topic(client, topic, &err) < 0) {

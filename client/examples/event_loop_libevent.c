@@ -18,7 +18,7 @@ static void need(int code)
     if (code < 0) {
         fprintf(stderr, "event_loop_libevent: %s %s\n", leat_strerror(code),
                 leat_error_message(err));
-        exit(1);
+        _Exit(1);
     }
 }
 

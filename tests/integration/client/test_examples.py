@@ -126,6 +126,13 @@ def test_event_loops(broker, topic, name, most):
     assert out.splitlines()[:20] == [f"record at {i}" for i in range(20)]
 
 
+def test_zero_copy(broker, topic, tmp_path):
+    content = os.urandom(300_000)
+    (tmp_path / "file").write_bytes(content)
+    assert example(broker, "zero_copy", topic, tmp_path / "file") == "5 stored, 0 unanswered, 0 lent\n"
+    assert cli.run(broker.address, "cat", topic, "-f", "%v", stdin=b"").stdout == content
+
+
 def test_ctypes_hello(broker, topic):
     """The shared library from a language that knows only its symbols."""
     if '"b_sanitize", "value": "none"' not in (BUILD / "meson-info/intro-buildoptions.json").read_text():
