@@ -53,6 +53,7 @@ struct cli_command {
     XX(cli_cluster_logdirs) \
     XX(cli_cluster_api_versions) \
     XX(cli_ping) \
+    XX(cli_doctor) \
     XX(cli_profile_list) \
     XX(cli_profile_create) \
     XX(cli_profile_use) \

@@ -100,6 +100,26 @@ static void add_property(struct argp_state *state, struct cli *cli, const char *
     cli->properties[cli->property_count++] = arg;
 }
 
+/* The library takes HOST:PORT and drops kafka:// and leat://; what else a scheme or a user asks for is not there yet. */
+static void check_addresses(struct argp_state *state, const char *list)
+{
+    while (*list != '\0') {
+        size_t size = strcspn(list, ",");
+        const char *mark = memmem(list, size, "://", 3);
+        size_t scheme = mark == NULL ? 0 : (size_t)(mark - list);
+        bool plain = mark == NULL || (scheme == 5 && strncmp(list, "kafka", 5) == 0) ||
+                     (scheme == 4 && strncmp(list, "leat", 4) == 0);
+        if (!plain || memchr(list, '@', size) != NULL) {
+            argp_error(state,
+                       "-b %.*s: only HOST:PORT, kafka://HOST:PORT and leat://HOST:PORT are in "
+                       "this release, "
+                       "without TLS and users",
+                       (int)size, list);
+        }
+        list += size + (list[size] == ',');
+    }
+}
+
 static void set_color(struct argp_state *state, struct cli *cli, const char *name)
 {
     static const char *const names[] = {"auto", "always", "never"};
@@ -118,6 +138,7 @@ static error_t parse_global(int key, char *arg, struct argp_state *state)
     int64_t timeout_ms;
     switch (key) {
     case 'b':
+        check_addresses(state, arg);
         cli->bootstrap = arg;
         return 0;
     case 'P':

@@ -25,6 +25,7 @@ static const struct {
     {"profile test",
      "{\"profiles\":[{\"profile\":\"\",\"address\":\"\",\"status\":\"\",\"ms\":\"\"}]}"},
     {"dev", "{\"broker\":\"\",\"http\":\"\",\"data\":\"\",\"kept\":true,\"pid\":0}"},
+    {"doctor", "{\"checks\":[{\"check\":\"\",\"status\":\"\",\"message\":\"\",\"fix\":\"\"}]}"},
     {"version", "{\"version\":\"\"}"},
 };
 

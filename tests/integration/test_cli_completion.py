@@ -125,7 +125,7 @@ def test_files(folder):
 def test_help_json_has_every_command_and_flag():
     tree = json.loads(run(None, "--help-json").stdout)
     names = [c["name"] for c in tree["commands"]]
-    assert len(set(names)) == len(names) and {"produce", "topic create", "dev", "profile use"} <= set(names)
+    assert len(set(names)) == len(names) and {"produce", "topic create", "dev", "doctor", "profile use"} <= set(names)
     for command in tree["commands"]:
         assert len(command["examples"]) >= 2, command["name"]
         assert all("leat " in line for line in command["examples"]), command["name"]
