@@ -62,7 +62,8 @@ def test_topics_create(server, topic):
 
 @with_kafka
 def test_topics_list_and_describe(server, topic):
-    """--list = leat topic list; --describe --topic t = leat topic describe t; --under-replicated-partitions and
+    """--list = leat topic list; --describe --topic t = leat topic describe t; --topics-with-overrides = leat topic describe
+    --all --with-overrides; --under-replicated-partitions and
     --unavailable-partitions = leat cluster health"""
     make(server, topic, 3)
     listed = tool(server, TOOLS + "TopicCommand", "--list").split()
@@ -74,6 +75,11 @@ def test_topics_list_and_describe(server, topic):
     assert [(int(p), int(l), [int(r)], [int(i)]) for p, l, r, i in theirs] == [
         (p["partition"], p["leader"], p["replicas"], p["isr"]) for p in ours
     ]
+    plain = f"{topic}-plain"
+    run(server.address, "topic", "create", plain)
+    theirs = set(re.findall(r"^Topic: (\S+)", tool(server, TOOLS + "TopicCommand", "--describe", "--topics-with-overrides"), re.M))
+    assert theirs == {t["name"] for t in leat(server, "topic", "describe", "--all", "--with-overrides")["topics"]}
+    assert topic in theirs and plain not in theirs
     for flag in ("--under-replicated-partitions", "--unavailable-partitions"):
         assert tool(server, TOOLS + "TopicCommand", "--describe", flag).split() == []
     assert leat(server, "cluster", "health")["healthy"] is True
@@ -107,19 +113,27 @@ def test_configs(server, topic):
     tool(server, "kafka.admin.ConfigCommand", "--alter", *entity, "--delete-config", "segment.ms")
     run(server.address, "config", "unset", "--topic", ours, "segment.ms")
     assert described(server, theirs) == described(server, ours)
+    tool(server, "kafka.admin.ConfigCommand", "--alter", *entity, "--add-config", "max.message.bytes=2000000")
+    run(server.address, "topic", "alter", ours, "-c", "max.message.bytes=2000000")
+    assert described(server, theirs) == described(server, ours)
     shown = dict(re.findall(r"^\s+(\S+?)=(\S*) sensitive", tool(server, "kafka.admin.ConfigCommand", "--describe", *entity), re.M))
     assert shown == {row["key"]: row["value"] for row in leat(server, "config", "list", "--topic", ours, "--overrides")["configs"]}
-    assert shown == {"cleanup.policy": "compact", "retention.ms": "-1"}
+    assert shown == {"cleanup.policy": "compact", "max.message.bytes": "2000000", "retention.ms": "-1"}
 
 
 @with_kafka
 def test_configs_of_all_brokers(server):
-    """--entity-type brokers --entity-default = leat config .. --broker"""
+    """--entity-type brokers --entity-default = leat config .. --broker; --entity-name 1 = --broker 1"""
     run(server.address, "config", "set", "--broker", "log.retention.ms=3600000")
     entity = ["--entity-type", "brokers", "--entity-default"]
     assert "log.retention.ms=3600000" in tool(server, "kafka.admin.ConfigCommand", "--describe", *entity)
     tool(server, "kafka.admin.ConfigCommand", "--alter", *entity, "--delete-config", "log.retention.ms")
     assert leat(server, "config", "list", "--broker")["configs"] == []
+    entity = ["--entity-type", "brokers", "--entity-name", "1"]
+    tool(server, "kafka.admin.ConfigCommand", "--alter", *entity, "--add-config", "log.retention.ms=7200000")
+    assert leat(server, "config", "get", "--broker", "1", "log.retention.ms")["configs"][0]["source"] == "broker"
+    run(server.address, "config", "unset", "--broker", "1", "log.retention.ms")
+    assert "log.retention.ms" not in tool(server, "kafka.admin.ConfigCommand", "--describe", *entity)
 
 
 # ---- records ----
@@ -147,6 +161,15 @@ def test_get_offsets(server, topic, time, at):
     theirs = tool(server, TOOLS + "GetOffsetShell", "--topic", topic, "--time", time).split()[-1]
     ours = leat(server, "topic", "offsets", topic, "--at", at)["offsets"][0]
     assert theirs == f"{topic}:0:{ours['offset']}"
+
+
+@with_kafka
+def test_get_offsets_behind_the_end(server, topic):
+    """There is no such record: Kafka prints no line, leat gives where reading would begin."""
+    make(server, topic, 1, 10)
+    said = tool(server, TOOLS + "GetOffsetShell", "--topic", topic, "--time", str(MS + 60000))
+    assert said.split() == []
+    assert leat(server, "topic", "offsets", topic, "--at", f"@{MS + 60000}")["offsets"][0]["offset"] == 10
 
 
 @with_kcat
