@@ -64,16 +64,19 @@ int leat_offsets_add(struct leat_offsets *list,
 struct leat_offsets *lc_offsets_copy(const struct leat_offsets *list)
 {
     struct leat_offsets *copy = leat_offsets_new();
-
     size_t count = leat_offsets_count(list);
 
     if (copy == NULL || count == 0) {
         return copy;
     }
     copy->entries = lt_calloc(count, sizeof(copy->entries[0]));
+    if (copy->entries == NULL) {
+        leat_offsets_free(copy);
+        return NULL;
+    }
     copy->capacity = count;
     for (size_t i = 0; i < count; i++) { /* no partition comes twice: no need to look */
-        char *name = copy->entries == NULL ? NULL : lt_strdup(list->entries[i].topic);
+        char *name = lt_strdup(list->entries[i].topic);
 
         if (name == NULL) {
             leat_offsets_free(copy);

@@ -27,8 +27,8 @@ def on_terminal(server, *args, answer="", environ=None):
     """Run with stdin and stderr on a terminal of its own; returns exit code, stdout, what the terminal showed."""
     master, slave = pty.openpty()
     with subprocess.Popen(
-        [BUILD / "leat", *args, "-b", server.address], stdin=slave, stdout=subprocess.PIPE, stderr=slave, env=environment(environ),
-        start_new_session=True,
+        [BUILD / "leat", *args, "-b", server.address], stdin=slave, stdout=subprocess.PIPE, stderr=slave,
+        env=environment(dict(environ or {}, NO_COLOR="1")), start_new_session=True,
     ) as process:
         os.close(slave)
         os.write(master, answer.encode())
