@@ -63,18 +63,17 @@ int leat_offsets_add(struct leat_offsets *list,
 
 struct leat_offsets *lc_offsets_copy(const struct leat_offsets *list)
 {
-    struct leat_offsets *copy = leat_offsets_new();
     size_t count = leat_offsets_count(list);
+    struct leat_offsets *copy = leat_offsets_new();
+    struct lc_offset *entries = lt_calloc(count + 1, sizeof(entries[0]));
 
-    if (copy == NULL || count == 0) {
-        return copy;
-    }
-    copy->entries = lt_calloc(count, sizeof(copy->entries[0]));
-    if (copy->entries == NULL) {
-        leat_offsets_free(copy);
+    if (copy == NULL || entries == NULL) {
+        lt_free(copy);
+        lt_free(entries);
         return NULL;
     }
-    copy->capacity = count;
+    copy->entries = entries;
+    copy->capacity = count + 1;
     for (size_t i = 0; i < count; i++) { /* no partition comes twice: no need to look */
         char *name = lt_strdup(list->entries[i].topic);
 

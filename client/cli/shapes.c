@@ -13,6 +13,53 @@ static const struct {
     const char *command;
     const char *json;
 } shapes[] = {
+    {"topic list", "{\"topics\":[{\"name\":\"\",\"partitions\":0,\"replicas\":0,\"records\":0,"
+                   "\"bytes\":0,\"internal\":true,\"id\":\"\",\"status\":\"\",\"message\":\"\"}]}"},
+    {"topic create",
+     "{\"topics\":[{\"topic\":\"\",\"partitions\":0,\"status\":\"\",\"message\":\"\"}]}"},
+    {"topic describe",
+     "{\"topics\":[{\"name\":\"\",\"id\":\"\",\"internal\":true,\"partition_count\":0,\"replicas\":"
+     "0,\"records\":0,\"partitions\":[{\"partition\":0,\"leader\":0,\"epoch\":0,\"replicas\":[],"
+     "\"isr\":[],\"offline\":[],\"log_start_offset\":0,\"high_watermark\":0,\"status\":\"\"}],"
+     "\"configs\":[{\"key\":\"\",\"value\":\"\",\"source\":\"\"}],\"status\":\"\",\"message\":\"\"}"
+     "]}"},
+    {"topic delete",
+     "{\"topics\":[{\"topic\":\"\",\"partitions\":0,\"status\":\"\",\"message\":\"\"}]}"},
+    {"topic alter",
+     "{\"topics\":[{\"topic\":\"\",\"changes\":0,\"status\":\"\",\"message\":\"\"}]}"},
+    {"topic add-partitions",
+     "{\"topics\":[{\"topic\":\"\",\"partitions\":0,\"status\":\"\",\"message\":\"\"}]}"},
+    {"topic trim", "{\"partitions\":[{\"topic\":\"\",\"partition\":0,\"start\":0,\"end\":0,"
+                   "\"deleted\":0,\"status\":\"\",\"message\":\"\"}]}"},
+    {"topic offsets", "{\"offsets\":[{\"topic\":\"\",\"partition\":0,\"start\":0,\"end\":0,"
+                      "\"records\":0,\"offset\":0,\"status\":\"\",\"message\":\"\"}]}"},
+    {"config list",
+     "{\"configs\":[{\"key\":\"\",\"value\":\"\",\"source\":\"\",\"type\":\"\",\"read_only\":true,"
+     "\"sensitive\":true,\"default\":\"\",\"resource\":\"\",\"status\":\"\",\"message\":\"\"}]}"},
+    {"config get",
+     "{\"configs\":[{\"key\":\"\",\"value\":\"\",\"source\":\"\",\"type\":\"\",\"read_only\":true,"
+     "\"sensitive\":true,\"default\":\"\",\"resource\":\"\",\"status\":\"\",\"message\":\"\"}]}"},
+    {"config set", "{\"changes\":[{\"resource\":\"\",\"key\":\"\",\"value\":\"\",\"status\":\"\","
+                   "\"message\":\"\"}]}"},
+    {"config unset", "{\"changes\":[{\"resource\":\"\",\"key\":\"\",\"value\":\"\",\"status\":\"\","
+                     "\"message\":\"\"}]}"},
+    {"config diff", "{\"resource\":\"\",\"configs\":[{\"key\":\"\",\"value\":\"\",\"default\":\"\","
+                    "\"source\":\"\",\"left\":\"\",\"right\":\"\"}],\"left\":\"\",\"right\":\"\"}"},
+    {"cluster info", "{\"cluster\":\"\",\"controller\":0,\"brokers\":[{\"id\":0,\"host\":\"\","
+                     "\"port\":0,\"rack\":\"\",\"controller\":true}]}"},
+    {"cluster health", "{\"healthy\":true,\"cluster\":\"\",\"controller\":0,\"brokers\":0,"
+                       "\"unreachable\":0,\"offline_dirs\":0,\"topics\":0,\"partitions\":0,"
+                       "\"offline_partitions\":0,\"under_replicated\":0,\"under_min_isr\":0,"
+                       "\"problems\":[{\"check\":\"\",\"resource\":\"\",\"message\":\"\"}]}"},
+    {"cluster brokers",
+     "{\"brokers\":[{\"id\":0,\"host\":\"\",\"port\":0,\"rack\":\"\",\"controller\":true,"
+     "\"leaders\":0,\"replicas\":0,\"status\":\"\",\"message\":\"\"}]}"},
+    {"cluster logdirs", "{\"partitions\":[{\"broker\":0,\"dir\":\"\",\"topic\":\"\",\"partition\":"
+                        "0,\"bytes\":0,\"lag\":0,\"future\":true,\"status\":\"\",\"message\":\"\"}]"
+                        ",\"dirs\":[{\"broker\":0,\"dir\":\"\",\"partitions\":0,\"bytes\":0,"
+                        "\"total\":0,\"free\":0,\"status\":\"\",\"message\":\"\"}]}"},
+    {"cluster api-versions",
+     "{\"apis\":[{\"key\":0,\"name\":\"\",\"min\":0,\"max\":0,\"used\":0}]}"},
     {"profile list", "{\"file\":\"\",\"profiles\":[{\"name\":\"\",\"current\":true,\"bootstrap_"
                      "servers\":\"\",\"description\":\"\"}]}"},
     {"profile current", "{\"profiles\":[{\"name\":\"\"}]}"},

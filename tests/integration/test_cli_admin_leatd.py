@@ -8,12 +8,14 @@ import json
 import os
 import pathlib
 import pty
+import re
 import signal
 import subprocess
 
 import pytest
 
 from tests.support.cli import environment, run
+from tests.support.golden import GOLDEN
 from tests.support.leatd import BUILD, Leatd
 
 
@@ -107,6 +109,39 @@ def test_health_finds_a_partition_that_cannot_be_read(tmp_path):
         assert text.split()[:2] == ["HEALTHY", "false"] and "damaged-0" in text
         listed = json.loads(run(server.address, "topic", "list", "--json", "--timeout", "1s").stdout)["topics"]
         assert {t["name"]: t["records"] for t in listed} == {"damaged": None, "whole": 0}
+
+
+def members(value):
+    """The names of all members, at any depth."""
+    if isinstance(value, dict):
+        return set(value).union(*map(members, value.values()))
+    return set().union(*map(members, value)) if isinstance(value, list) else set()
+
+
+def test_format_help_names_the_members():
+    """What --format help shows is what the golden files of the command have, no more and no less."""
+    seen = {"cluster api-versions": {"apis", "key", "name", "min", "max", "used", "_command", "_version"}}
+    for path in GOLDEN.glob("*.json"):
+        shown = json.loads(path.read_text())
+        if isinstance(shown, dict) and isinstance(shown.get("stdout"), dict):
+            seen.setdefault(shown["stdout"]["_command"], set()).update(members(shown["stdout"]))
+    seen["config list"] = seen["config get"]
+    seen["cluster health"] |= {"check", "resource", "message"}  # of its problems, when there are any
+    seen["topic offsets"].add("offset")  # with --at
+    nouns = {command: names for command, names in seen.items() if command.split()[0] in ("topic", "config", "cluster")}
+    assert len(nouns) == 18
+    for command, names in nouns.items():
+        text = run(None, *command.split(), "--format", "help").stdout
+        assert set(re.findall(r'"(\w+)":', text)) == names, command
+
+
+def test_all_topics_are_asked_for_together(server):
+    """However many topics there are: one request for where their partitions begin, one for where they end."""
+    names = [f"together-{i}" for i in range(20)]
+    run(server.address, "topic", "create", *names, "-p", "3")
+    done = run(server.address, "topic", "list", *names, "-vv")
+    assert done.stderr.count("-> ListOffsets") == 2 and done.stderr.count("-> DescribeLogDirs") == 1
+    assert len(done.stdout.splitlines()) == 21
 
 
 def test_nobody_there_is_3():
