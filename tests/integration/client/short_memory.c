@@ -63,12 +63,25 @@ static int lend(struct life *life, int timeout_ms)
     return err > 0 ? LEAT_ETIMEDOUT : err;
 }
 
+static int pause_and_resume(struct life *life)
+{
+    struct leat_offsets *paused = NULL;
+    int err = leat_consumer_pause(life->consumer, NULL);
+
+    if (err == 0) {
+        err = leat_consumer_paused(life->consumer, &paused);
+    }
+    leat_offsets_free(paused);
+    return err < 0 ? err : leat_consumer_resume(life->consumer, life->parts);
+}
+
 /* Send one record, lend one, and read one. */
 static int work(struct life *life, int timeout_ms)
 {
     struct leat_batch *batch = NULL;
     struct leat_offsets *ends = NULL;
     struct leat_stats *stats = NULL;
+    struct leat_result *dirs = NULL;
     int err = leat_send_sync(life->producer, life->rec, timeout_ms, NULL);
 
     if (err == 0) {
@@ -87,9 +100,16 @@ static int work(struct life *life, int timeout_ms)
     }
     leat_batch_unref(batch);
     if (err == 0) {
+        err = pause_and_resume(life);
+    }
+    if (err == 0) {
         err = leat_list_offsets(life->client, life->parts, timeout_ms, &ends, NULL);
     }
     leat_offsets_free(ends);
+    if (err == 0) {
+        err = leat_describe_log_dirs(life->client, NULL, timeout_ms, &dirs, NULL);
+    }
+    leat_result_free(dirs);
     return err;
 }
 
