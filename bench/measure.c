@@ -199,9 +199,11 @@ void bench_measure_end(struct bench_measure *m, struct bench_result *ret)
         m->hiccup = NULL;
     }
     sum(m, &ret->records, &ret->bytes);
+    (void)pthread_mutex_lock(&m->mutex); /* callbacks of a failed run may still come */
     ret->errors = m->errors;
     ret->error_code = m->error_code;
     memcpy(ret->error_text, m->error_text, sizeof(ret->error_text));
+    (void)pthread_mutex_unlock(&m->mutex);
 }
 
 /* On a terminal one line that is drawn anew, else a line per second. */

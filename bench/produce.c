@@ -67,7 +67,10 @@ int bench_produce(const struct bench_options *options,
         run_stretch(&load, true, ret);
         for (int i = 0; i < load.worker_count; i++) {
             for (int k = 0; k < load.workers[i].client_count; k++) {
-                bench_histogram_merge(&ret->latency, &load.workers[i].clients[k].latency);
+                struct client *c = &load.workers[i].clients[k];
+                bench_sender_close(&c->sender); /* after a failure callbacks may still come */
+                c->sender = (struct bench_sender){0};
+                bench_histogram_merge(&ret->latency, &c->latency);
             }
         }
     }
