@@ -142,6 +142,13 @@ static int read_digits(struct reader *r, int64_t *ret)
     return 0;
 }
 
+/* -1 is null in every width. */
+static int64_t sign_extend(uint64_t value, size_t bits)
+{
+    bool negative = bits > 0 && bits < 64 && (value >> (bits - 1) & 1) != 0;
+    return (int64_t)(negative ? value | UINT64_MAX << bits : value);
+}
+
 static int read_bytes_number(struct reader *r, const struct part *part, int64_t *ret)
 {
     size_t size = (size_t)part->number_bytes;
@@ -154,8 +161,7 @@ static int read_bytes_number(struct reader *r, const struct part *part, int64_t 
         value = value << 8 | r->data[r->at + place];
     }
     r->at += size;
-    unsigned shift = (unsigned)(64 - 8 * size);
-    *ret = (int64_t)(value << shift) >> shift; /* -1 is null in every width */
+    *ret = sign_extend(value, 8 * size);
     return 0;
 }
 
@@ -174,8 +180,7 @@ static int read_hex_number(struct reader *r, const struct part *part, int64_t *r
         value = value << 4 | (uint64_t)(isdigit(c) != 0 ? c - '0' : c - 'a' + 10);
     }
     r->at += digits;
-    unsigned shift = (unsigned)(64 - 4 * digits);
-    *ret = (int64_t)(value << shift) >> shift;
+    *ret = sign_extend(value, 4 * digits);
     return 0;
 }
 
@@ -303,7 +308,7 @@ static int decode(struct reader *r,
 
 static int read_text(struct reader *r, const struct part *part, bool final)
 {
-    struct lt_slice text;
+    struct lt_slice text = LT_SLICE_NULL;
     int64_t size = part->verb == 'k'   ? r->key_size
                    : part->verb == 'v' ? r->value_size
                                        : r->topic_size;
