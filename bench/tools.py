@@ -44,12 +44,12 @@ class Run:
         self.sampler.start()
 
     def sample(self):
-        """Largest resident size every few ms; ru_maxrss would count the Python that the process was forked from."""
+        """Largest resident size, looked at every ms; ru_maxrss would count the Python that the process was forked from."""
         status = pathlib.Path(f"/proc/{self.process.pid}/status")
         with contextlib.suppress(OSError, AttributeError, ProcessLookupError):
             while True:
                 self.memory = int(re.search(r"VmHWM:\s+(\d+)", status.read_text()).group(1)) / 1024
-                time.sleep(0.005)
+                time.sleep(0.001)
 
     def end(self, wall=None):
         _, status, usage = os.wait4(self.process.pid, 0)
@@ -99,7 +99,8 @@ class Bench:
         """A topic with one record: from exec to that record on stdout."""
         topic = self.topic()
         subprocess.run([LEAT, "-b", self.address, "produce", topic, "--value", "x", "-q"], check=True)
-        run = Run(self.reader(tool, topic, 1), stdout=subprocess.PIPE)
+        unbuffered = ["-u"] if tool == "kcat" else []  # its stdio would keep the record until the end
+        run = Run(self.reader(tool, topic, 1) + unbuffered, stdout=subprocess.PIPE)
         assert run.process.stdout.readline() == b"x\n"
         wall = time.monotonic() - run.begin
         run.process.stdout.close()
