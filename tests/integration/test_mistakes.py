@@ -65,7 +65,8 @@ def free_address():
 def on_terminal(command, stdin):
     """Exit code and stderr, which is a terminal: there the hints are shown."""
     master, slave = pty.openpty()
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=slave, text=True, env=environment())
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=slave, text=True,
+                               env=environment({"NO_COLOR": "1"}))
     os.close(slave)
     with contextlib.suppress(BrokenPipeError):
         process.stdin.write(stdin)
