@@ -15,8 +15,8 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/diag.h"
+#include "base/hash.h"
 #include "server/config.h"
-#include "server/hash.h"
 #include "server/meta_records.h"
 #include "server/topics.h"
 #include "storage/store.h"
@@ -200,7 +200,7 @@ static int set_epoch(struct srv_catalog *catalog,
         epoch->key.id = *id;
         epoch->key.partition = partition;
         HASH_ADD(hh, catalog->epochs, key, sizeof(epoch->key), epoch);
-        if (!srv_hash_added(epoch)) {
+        if (!lt_hash_added(epoch)) {
             lt_free(epoch);
             return LEAT_ENOMEM;
         }

@@ -7,8 +7,8 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include "base/hash.h"
 #include "server/catalog.h"
-#include "server/hash.h"
 #include "server/topics.h"
 
 #define CATALOG_COMMIT_TIMEOUT_MS 30000

@@ -7,7 +7,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "server/hash.h"
+#include "base/hash.h"
 
 #include "server/config.h"
 #include "server/config_table.h"

@@ -10,10 +10,10 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/hash.h"
 #include "base/os.h"
 #include "leat/err.h"
 #include "proto/errors.h"
-#include "server/hash.h"
 
 #define EPOCH_FINAL (-1)
 #define EPOCH_FIRST 0
@@ -316,7 +316,7 @@ put(struct srv_fetch_session *session, const struct srv_fetch_partition *partiti
     member->now.name =
         by_id ? LT_SLICE_NULL : lt_slice(member->key + sizeof(int32_t), key_size - sizeof(int32_t));
     HASH_ADD_KEYPTR(hh, session->members, member->key, key_size, member);
-    if (!srv_hash_added(member)) {
+    if (!lt_hash_added(member)) {
         lt_free(member);
         return LEAT_ENOMEM;
     }
@@ -383,7 +383,7 @@ int32_t srv_fetch_sessions_begin(struct srv_fetch_sessions *sessions,
             session->id &= INT32_MAX;
         } while (session->id == 0 || table_find(sessions, session->id) != NULL);
         HASH_ADD(hh, sessions->table, id, sizeof(session->id), session);
-        id = srv_hash_added(session) ? session->id : 0;
+        id = lt_hash_added(session) ? session->id : 0;
     }
     (void)pthread_mutex_unlock(&sessions->mutex);
     if (id == 0) {

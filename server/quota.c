@@ -5,8 +5,8 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/hash.h"
 #include "leat/err.h"
-#include "server/hash.h"
 #include "server/loop.h"
 #include "server/server.h"
 
@@ -133,7 +133,7 @@ int srv_addresses_add(struct srv_addresses *addresses,
         } else {
             row->ip = ip;
             HASH_ADD(hh, addresses->table, ip, sizeof(ip), row);
-            if (!srv_hash_added(row)) {
+            if (!lt_hash_added(row)) {
                 lt_free(row);
                 err = LEAT_ENOMEM;
             }

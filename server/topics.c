@@ -9,8 +9,8 @@
 #include "base/alloc.h"
 #include "base/arena.h"
 #include "base/assert.h"
+#include "base/hash.h"
 #include "server/config.h"
-#include "server/hash.h"
 #include "server/request.h"
 #include "server/server.h"
 
@@ -538,7 +538,7 @@ int srv_topics_reserve(struct srv_topics *topics,
         }
         if (err == 0) {
             HASH_ADD_KEYPTR(hh, topics->reserved, made->squashed, strlen(made->squashed), made);
-            if (!srv_hash_added(made)) {
+            if (!lt_hash_added(made)) {
                 topics->partitions_reserved -= partitions;
                 err = LEAT_ENOMEM;
             }

@@ -1,9 +1,9 @@
 /* hash.h: uthash on lt_malloc.
  *
  * Adding without memory leaves the element out and sets its `hh.tbl` to NULL (uthash's non-fatal mode): check with
- * srv_hash_added. Threads: the caller's lock. */
-#ifndef SRV_HASH_H
-#define SRV_HASH_H
+ * lt_hash_added. Threads: the caller's lock. */
+#ifndef LT_HASH_H
+#define LT_HASH_H
 
 #include "base/alloc.h"
 
@@ -13,6 +13,6 @@
 
 #include <uthash.h>
 
-#define srv_hash_added(element) ((element)->hh.tbl != NULL)
+#define lt_hash_added(element) ((element)->hh.tbl != NULL)
 
 #endif
