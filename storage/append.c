@@ -3,11 +3,12 @@
  *   1. space in the budget of unsynced bytes is taken       LEAT_EAGAIN: the batch was not touched
  *   2. header, CRC and records are judged, without a lock   proto_batch_prepare
  *   3. the mutex
- *   4. the segment: first one, roll, space on the disk      LEAT_ENOSPACE: nothing written
- *   5. base offset and leader epoch go into the header
- *   6. pwrite                                               the last step that can fail; a failure is final
- *   7. index entries, then the new end by one release store
- *   8. the flusher is told (disk), or the high watermark follows (memory) */
+ *   4. an idempotent producer's sequence                    a duplicate is answered from memory, nothing is written
+ *   5. the segment: first one, roll, space on the disk      LEAT_ENOSPACE: nothing written
+ *   6. base offset and leader epoch go into the header
+ *   7. pwrite                                               the last step that can fail; a failure is final
+ *   8. producer state, index entries, then the new end by one release store
+ *   9. the flusher is told (disk), or the high watermark follows (memory) */
 #include <inttypes.h>
 #include <string.h>
 
@@ -63,11 +64,12 @@ static int judge_and_append(struct log_partition *part,
     err = append_locked(part, config, verdict, ret);
     (void)pthread_mutex_unlock(&part->mutex);
     uint64_t reserved = verdict->size > size ? verdict->size : size;
-    uint64_t used = err == 0 ? verdict->size : 0;
+    bool written = err == 0 && !ret->duplicate;
+    uint64_t used = written ? verdict->size : 0;
     if (reserved > used) {
         give_back_bytes(part, reserved - used);
     }
-    if (err == 0) {
+    if (written) {
         ret->log_append_time_ms = verdict->append_time;
         atomic_fetch_add_explicit(&part->env->appends, 1, memory_order_relaxed);
         atomic_fetch_add_explicit(&part->env->append_bytes, verdict->size, memory_order_relaxed);
@@ -244,6 +246,7 @@ static void publish(struct log_partition *part,
     ret->last_offset = batch->last_offset;
     ret->log_start_offset = atomic_load_explicit(&part->log_start, memory_order_relaxed);
     ret->visible = memory;
+    ret->duplicate = false;
 }
 
 /* Does the flusher have to hear of this append? */
@@ -265,22 +268,52 @@ static bool flush_wanted(struct log_partition *part, const struct log_config *co
     return first && config->flush_ms != INT64_MAX; /* due later: flush.messages may come before */
 }
 
+/* LEAT_EEXISTS: the batch stands in the log already; ret says where. */
+static int judge_sequence(struct log_partition *part,
+                          const struct log_config *config,
+                          const struct proto_batch_header *header,
+                          struct log_append_result *ret)
+{
+    struct log_producer_batch first;
+    int err = log_producers_check(&part->producers, header, lt_clock_wall_ms(part->env->clock),
+                                  config->producer_expiration_ms, &first);
+    if (err == LEAT_EEXISTS) {
+        ret->base_offset = first.first_offset;
+        ret->last_offset = first.last_offset;
+        ret->log_append_time_ms = first.timestamp_ms;
+        ret->log_start_offset = atomic_load_explicit(&part->log_start, memory_order_relaxed);
+        ret->visible =
+            first.last_offset < atomic_load_explicit(&part->high_watermark, memory_order_relaxed);
+        ret->duplicate = true;
+    }
+    return err;
+}
+
 static int append_locked(struct log_partition *part,
                          const struct log_config *config,
                          const struct proto_batch_verdict *verdict,
                          struct log_append_result *ret)
 {
+    bool idempotent =
+        verdict->header.producer_id >= 0 && (verdict->header.attributes & PROTO_BATCH_CONTROL) == 0;
     if (atomic_load_explicit(&part->deleted, memory_order_relaxed)) {
         return LEAT_EDELETED;
     }
     if (atomic_load_explicit(&part->failed, memory_order_relaxed)) {
         return LEAT_EFAILED;
     }
+    int err = idempotent ? judge_sequence(part, config, &verdict->header, ret) : 0;
+    if (err != 0) {
+        return err == LEAT_EEXISTS ? 0 : err;
+    }
     int64_t log_end = atomic_load_explicit(&part->log_end, memory_order_relaxed);
     if (log_end > INT64_MAX - INT32_MAX - 1) {
         return LEAT_EFULL; /* the end of all offsets */
     }
-    int err = make_room(part, config, verdict);
+    err = make_room(part, config, verdict);
+    if (err == 0 && idempotent) {
+        err = log_producers_reserve(&part->producers, verdict->header.producer_id);
+    }
     if (err != 0) {
         if (err == LEAT_EIO || err == LEAT_ENOENT) {
             log_partition_poison(part, "%s-%" PRId32 ": no space could be reserved in the log",
@@ -306,6 +339,10 @@ static int append_locked(struct log_partition *part,
             "%s-%" PRId32 ": writing %zu bytes at byte %" PRIu64 " of %020" PRId64 ".log failed",
             part->topic, part->number, verdict->size, batch.position, seg->base_offset);
         return LEAT_EIO;
+    }
+    if (idempotent) {
+        log_producers_note(&part->producers, &batch.header, batch.last_offset,
+                           lt_clock_wall_ms(part->env->clock));
     }
     publish(part, config, &batch, ret);
     if (flush_wanted(part, config)) {

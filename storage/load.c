@@ -20,6 +20,7 @@
 
 #define NAME_DIGITS 20
 #define METADATA_SIZE_MAX 4096
+#define PRODUCER_FILES_MAX 8 /* there is one, or two after a crash; others are left alone */
 
 struct listed {
     int64_t base_offset;
@@ -31,7 +32,9 @@ struct listing {
     struct listed *files; /* sorted by base offset */
     size_t count;
     size_t capacity;
-    bool exists; /* the directory does */
+    bool exists;                           /* the directory does */
+    int64_t producers[PRODUCER_FILES_MAX]; /* offsets of .producers files, in no order */
+    size_t producer_count;
     struct log_config config;
 };
 
@@ -175,6 +178,10 @@ take_entry(struct log_partition *part, struct listing *listing, int dir_fd, cons
         (void)snprintf(path, sizeof(path), "%s/%s", part->dir, name);
         (void)ops->unlink(ops, path); /* tried again at the next start */
         return 0;
+    }
+    if (parse_name(name, ".producers", &base_offset) &&
+        listing->producer_count < PRODUCER_FILES_MAX) {
+        listing->producers[listing->producer_count++] = base_offset;
     }
     if (!parse_name(name, ".log", &base_offset)) {
         return 0;
@@ -414,5 +421,6 @@ static int open_segments(struct log_partition *part,
     }
     part->active = list->segs[list->count - 1];
     log_partition_swap_list(part, list);
-    return 0;
+    err = log_partition_load_producers(part, listing->producers, listing->producer_count);
+    return err == 0 ? 0 : lt_error_set(reterr, err, "%s: producers", part->dir);
 }

@@ -20,6 +20,7 @@ void log_config_init(struct log_config *config)
         .delete_retention_ms = 86400000,
         .min_compaction_lag_ms = 0,
         .max_compaction_lag_ms = INT64_MAX,
+        .producer_expiration_ms = 86400000,
         .min_cleanable_dirty_ratio = 0.5,
         .min_insync_replicas = 1,
         .timestamp_type = LOG_CREATE_TIME,

@@ -30,6 +30,7 @@ struct log_config {
     int64_t delete_retention_ms;            /* delete.retention.ms */
     int64_t min_compaction_lag_ms;          /* min.compaction.lag.ms */
     int64_t max_compaction_lag_ms;          /* max.compaction.lag.ms */
+    int64_t producer_expiration_ms;         /* producer.id.expiration.ms, the broker's */
     double min_cleanable_dirty_ratio;       /* min.cleanable.dirty.ratio */
     int32_t min_insync_replicas;            /* min.insync.replicas */
     enum log_timestamp_type timestamp_type; /* message.timestamp.type */

@@ -47,6 +47,9 @@ int log_partition_new(const struct log_open_options *options, struct log_partiti
     atomic_init(&part->recovery_point, part->open_recovery_point);
     atomic_init(&part->bad_offset, INT64_MAX);
     part->dirty_since_ms = -1;
+    part->producers_saved = -1;
+    part->producers_before = -1;
+    log_producers_init(&part->producers, part->env->producers_max);
     /* Default mutexes cannot fail here. */
     (void)pthread_mutex_init(&part->owner_lock, NULL);
     (void)pthread_mutex_init(&part->config_lock, NULL);
@@ -79,6 +82,7 @@ static void partition_free(struct log_partition *part)
     log_doomed_free(part->doomed);
     log_segment_list_unref(part->list);
     log_epoch_cache_release(&part->epochs);
+    log_producers_release(&part->producers);
     (void)pthread_mutex_destroy(&part->owner_lock);
     (void)pthread_mutex_destroy(&part->config_lock);
     (void)pthread_mutex_destroy(&part->load_lock);

@@ -77,6 +77,7 @@ struct log_append_result {
     int64_t log_start_offset;
     bool
         visible; /* the high watermark moved with this append (durability memory): wake readers now */
+    bool duplicate; /* nothing was written: the offsets and the time are those of the first time */
 };
 
 /* Validate one record batch, give it offsets, write it, publish it.
@@ -90,6 +91,7 @@ struct log_append_result {
  *
  * Returns 0, or LEAT_ECORRUPT, LEAT_E2BIG (larger than max.message.bytes), LEAT_EFULL (larger than segment.bytes), LEAT_ERECORD,
  * LEAT_ETIMESTAMP, LEAT_ECODEC: the batch is refused, the log unchanged;
+ * LEAT_ESEQUENCE, LEAT_EPRODUCER: an idempotent producer's batch that may not stand here (producer_state.h), the log unchanged;
  * LEAT_ENOSPACE: the disk is full, the log unchanged, try again later;
  * LEAT_EAGAIN: leat.flush.unsynced.max.bytes are waiting for the disk: try again when the listener says `moved`;
  * LEAT_EFAILED, LEAT_EIO: the partition is offline until reopened; LEAT_EDELETED: it is being deleted.
@@ -100,6 +102,18 @@ int log_partition_append(struct log_partition *part,
                          const struct log_append_options *options,
                          struct log_append_result *ret,
                          struct proto_batch_verdict *verdict);
+
+/* What is known of the idempotent producers, newest last; *ret_infos is the caller's (lt_free), NULL when there are none.
+ * LEAT_ENOMEM, or why the partition is offline. */
+struct log_producer_info {
+    int64_t id;
+    int64_t last_timestamp_ms; /* of its last batch */
+    int32_t last_sequence;
+    int16_t epoch;
+};
+int log_partition_producers(struct log_partition *part,
+                            struct log_producer_info **ret_infos,
+                            size_t *ret_count);
 
 /* ---- read ---- */
 

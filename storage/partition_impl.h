@@ -21,6 +21,7 @@ struct log_env {
     const struct lt_file_ops *ops;
     const struct lt_clock *clock;
     uint64_t unsynced_bytes_max;
+    size_t producers_max;
     /* Counted by the partition (relaxed), summed up by log_store_stats. */
     _Atomic uint64_t appends, append_bytes, cold_reads;
     /* The partition has bytes for the flusher (called with the partition mutex held; only queues). Durability disk:

@@ -20,6 +20,7 @@
 
 #include "storage/epoch_cache.h"
 #include "storage/partition_impl.h"
+#include "storage/producer_state.h"
 #include "storage/segment.h"
 
 /* An immutable array of segments, oldest first; the last one is active. Whoever changes the set makes a new list. */
@@ -88,6 +89,7 @@ struct log_partition {
     bool dirty_told; /* of a flush that is due, since the last one began; guarded by mutex */
     int64_t
         dirty_since_ms; /* monotonic time of the first append since then, -1 none; guarded by mutex */
+    struct log_producers producers;  /* guarded by mutex */
     uint64_t appended_bytes;         /* written by this process; guarded by mutex */
     _Atomic uint64_t reserved_bytes; /* appended, or about to be */
     _Atomic uint64_t flushed_bytes;  /* of those, on disk */
@@ -95,6 +97,8 @@ struct log_partition {
 
     pthread_mutex_t io_lock;
     struct log_doomed *doomed; /* guarded by io_lock */
+    int64_t producers_saved; /* offset of the newest .producers file, -1 none; guarded by io_lock */
+    int64_t producers_before; /* of the one before it; guarded by io_lock */
 
     struct log_epoch_cache epochs; /* own lock */
 };
@@ -144,6 +148,23 @@ int log_partition_note_bad(struct log_partition *part, struct log_segment *seg);
 /* The offsets, and a list that has all segments from log start up to every bound of them. Returns a reference. */
 struct log_segment_list *log_partition_view(struct log_partition *part,
                                             struct log_offsets *ret_offsets);
+
+/* Find a run in this list, which reaches to `bound`: as log_partition_read, and also while the partition is loaded. */
+int log_read_list(struct log_partition *part,
+                  const struct log_segment_list *list,
+                  const struct log_read_options *options,
+                  int64_t bound,
+                  struct log_extent *ret);
+
+/* ---- partition_producers.c ---- */
+
+/* While loading, when all offsets are known: the newest of the `count` files with these offsets that fits the log, and then the
+ * batches behind it. Files that do not fit are removed. LEAT_ENOMEM. Blocks for the disk. */
+int log_partition_load_producers(struct log_partition *part, const int64_t *saved, size_t count);
+
+/* For a checkpoint at offset `end`: `content` is the state as of then. A failure is no harm: the next load begins at an older
+ * file. io_lock held. */
+void log_partition_save_producers(struct log_partition *part, int64_t end, struct lt_slice content);
 
 /* ---- trim.c ---- */
 

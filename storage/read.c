@@ -322,11 +322,11 @@ static int checked_run(struct log_partition *part, struct run *run)
     return run->end <= run->limit ? 0 : find_run(run);
 }
 
-static int read_list(struct log_partition *part,
-                     const struct log_segment_list *list,
-                     const struct log_read_options *options,
-                     int64_t bound,
-                     struct log_extent *ret)
+int log_read_list(struct log_partition *part,
+                  const struct log_segment_list *list,
+                  const struct log_read_options *options,
+                  int64_t bound,
+                  struct log_extent *ret)
 {
     for (size_t i = log_segment_list_find(list, options->offset); i < list->count; i++) {
         struct log_segment *seg = list->segs[i];
@@ -418,7 +418,7 @@ int log_partition_read(struct log_partition *part,
         err = read_bound(part, &offsets, options, &bound);
     }
     if (err == 0 && options->offset < bound) {
-        err = read_list(part, list, options, bound, &extent);
+        err = log_read_list(part, list, options, bound, &extent);
     }
     log_segment_list_unref(list);
     if (err == 0) {

@@ -64,6 +64,7 @@ void log_store_options_init(struct log_store_options *options)
         .reader_threads = 2,
         .recovery_threads = 16, /* they wait for the disk more than they work */
         .unsynced_bytes_max = (uint64_t)64 << 20,
+        .producers_max = 100000,
         .reserve_bytes = (uint64_t)16 << 20,
         .maps_max = 0,
         .checkpoint_interval_ms = 60000,

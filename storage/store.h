@@ -44,6 +44,7 @@ struct log_store_options {
     int reader_threads;                  /* leat.reader.threads */
     int recovery_threads;                /* partitions recovered at a time */
     uint64_t unsynced_bytes_max;         /* leat.flush.unsynced.max.bytes, per partition */
+    size_t producers_max;                /* leat.producers.max, per partition */
     uint64_t reserve_bytes;              /* leat.disk.reserve.bytes */
     size_t maps_max;                     /* leat.maps.max, 0 = half of vm.max_map_count */
     int64_t checkpoint_interval_ms;      /* log.flush.offset.checkpoint.interval.ms */

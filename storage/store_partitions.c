@@ -116,6 +116,7 @@ static struct log_slot *slot_new(struct log_store *store,
     slot->store = store;
     slot->env.clock = store->options.clock;
     slot->env.unsynced_bytes_max = store->options.unsynced_bytes_max;
+    slot->env.producers_max = store->options.producers_max;
     slot->env.dirty = on_dirty;
     slot->env.moved = on_moved;
     slot->env.event = on_event;

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "storage/partition_private.h"
+#include "storage/producer_file.h"
 
 /* What one flush covers. */
 struct round {
@@ -17,9 +18,11 @@ struct round {
     int64_t log_end;
     uint64_t appended_bytes;
     bool new_file;
+    struct lt_buf *producers; /* their state at log_end is wanted here; NULL: it is not */
+    int err;                  /* out: LEAT_ENOMEM where their state could not be copied */
 };
 
-static int flush_locked(struct log_partition *part, uint64_t *ret_bytes, int64_t *ret_end);
+static int flush_locked(struct log_partition *part, struct round *round, uint64_t *ret_bytes);
 
 static void begin_round(struct log_partition *part, struct round *round)
 {
@@ -33,6 +36,13 @@ static void begin_round(struct log_partition *part, struct round *round)
     part->new_file = false;
     part->dirty_told = false;
     part->dirty_since_ms = -1;
+    if (round->producers != NULL) {
+        struct log_config config;
+        log_partition_config(part, &config);
+        (void)log_producers_expire(&part->producers, lt_clock_wall_ms(part->env->clock),
+                                   config.producer_expiration_ms); /* how many does not matter */
+        round->err = log_producers_encode(&part->producers, round->log_end, round->producers);
+    }
     (void)pthread_mutex_unlock(&part->mutex);
 }
 
@@ -89,37 +99,35 @@ static void end_round(struct log_partition *part, const struct round *round, uin
 }
 
 /* io_lock held. */
-static int flush_locked(struct log_partition *part, uint64_t *ret_bytes, int64_t *ret_end)
+static int flush_locked(struct log_partition *part, struct round *round, uint64_t *ret_bytes)
 {
     if (atomic_load_explicit(&part->failed, memory_order_acquire)) {
         return LEAT_EFAILED;
     }
-    struct round round;
-    begin_round(part, &round);
+    begin_round(part, round);
     int64_t durable_end = atomic_load_explicit(&part->durable_end, memory_order_relaxed);
     int err = 0;
     *ret_bytes = 0;
-    if (round.log_end != durable_end || round.sealed != NULL || round.new_file) {
-        err = sync_round(part, &round);
+    if (round->log_end != durable_end || round->sealed != NULL || round->new_file) {
+        err = sync_round(part, round);
     }
     if (err == 0) {
-        end_round(part, &round, ret_bytes);
-        *ret_end = round.log_end;
+        end_round(part, round, ret_bytes);
     }
-    log_doomed_free(round.sealed);
-    log_segment_unref(round.active);
+    log_doomed_free(round->sealed);
+    log_segment_unref(round->active);
     return err;
 }
 
 int log_partition_flush(struct log_partition *part, uint64_t *ret_bytes)
 {
     uint64_t bytes = 0;
-    int64_t end;
+    struct round round = {.producers = NULL};
     int err = log_partition_lock_io(part);
     if (err != 0) {
         return err;
     }
-    err = flush_locked(part, &bytes, &end);
+    err = flush_locked(part, &round, &bytes);
     (void)pthread_mutex_unlock(&part->io_lock);
     if (err == 0) {
         *ret_bytes = bytes;
@@ -176,23 +184,37 @@ static int checkpoint_indexes(struct log_partition *part, int64_t from)
     return err;
 }
 
+/* Is all of it in the files already? A log that never had a record needs no file of producers. */
+static bool is_checkpointed(const struct log_partition *part, int64_t recovery_point)
+{
+    return atomic_load_explicit(&part->log_end, memory_order_acquire) == recovery_point &&
+           (part->producers_saved >= 0 || part->active == NULL);
+}
+
 static int checkpoint_locked(struct log_partition *part, int64_t *ret_recovery_point)
 {
     int64_t before = atomic_load_explicit(&part->recovery_point, memory_order_relaxed);
-    if (atomic_load_explicit(&part->log_end, memory_order_acquire) == before) {
+    if (is_checkpointed(part, before)) {
         *ret_recovery_point = before;
         return atomic_load_explicit(&part->failed, memory_order_acquire) ? LEAT_EFAILED : 0;
     }
     uint64_t bytes;
-    int64_t end = before;
-    int err = flush_locked(part, &bytes, &end);
+    struct lt_buf producers;
+    lt_buf_init(&producers);
+    struct round round = {.producers = &producers};
+    int err = flush_locked(part, &round, &bytes);
+    err = err == 0 ? round.err : err;
     if (err == 0) {
         /* Entries above `end` may go along: recovery drops what is above its point. */
         err = checkpoint_indexes(part, before);
     }
     if (err == 0) {
-        atomic_store_explicit(&part->recovery_point, end, memory_order_release);
-        *ret_recovery_point = end;
+        log_partition_save_producers(part, round.log_end, lt_buf_slice(&producers));
+    }
+    lt_buf_release(&producers);
+    if (err == 0) {
+        atomic_store_explicit(&part->recovery_point, round.log_end, memory_order_release);
+        *ret_recovery_point = round.log_end;
     }
     return err;
 }

@@ -61,6 +61,9 @@ int log_dump_file(const struct log_file *file,
     case LOG_FILE_SNAPSHOT:
         err = log_dump_snapshot(file, &view, out, reterr);
         break;
+    case LOG_FILE_PRODUCERS:
+        err = log_dump_producers(file, &view, out, reterr);
+        break;
     case LOG_FILE_PROPERTIES:
     case LOG_FILE_OFFSET_CHECKPOINT:
     case LOG_FILE_PARTITION:

@@ -1,4 +1,4 @@
-/* dump_files.h: prints indexes, snapshots, checkpoints and property files. Used by dump.c only.
+/* dump_files.h: prints indexes, producers, checkpoints and property files. Used by dump.c only.
  *
  * Threads: one at a time. Blocks and errors: as log_dump_file. */
 #ifndef LOG_TOOLS_DUMP_FILES_H
@@ -19,6 +19,12 @@ int log_dump_snapshot(const struct log_file *file,
                       struct log_view *view,
                       struct log_out *out,
                       struct leat_error **reterr);
+
+/* leat's own. */
+int log_dump_producers(const struct log_file *file,
+                       struct log_view *view,
+                       struct log_out *out,
+                       struct leat_error **reterr);
 
 /* Checkpoints, partition.metadata, meta.properties. */
 int log_dump_text(const struct log_file *file,

@@ -21,6 +21,7 @@ static const struct {
     {".timeindex", LOG_FILE_TIME_INDEX},
     {".txnindex", LOG_FILE_TXN_INDEX},
     {".snapshot", LOG_FILE_SNAPSHOT},
+    {".producers", LOG_FILE_PRODUCERS},
 };
 
 static const struct {
@@ -90,11 +91,12 @@ int log_files_add(struct log_files *files, const char *path, struct leat_error *
         int64_t base = 0;
         enum log_file_kind kind = log_file_classify(path, &base);
         if (kind == LOG_FILE_UNKNOWN) {
-            return lt_error_set(reterr, LEAT_ENAME,
-                                "%s: not the name of a log file (20 digits and .log, .index, "
-                                ".timeindex, .txnindex or .snapshot; leader-epoch-checkpoint, "
-                                "partition.metadata, *-offset-checkpoint, meta.properties)",
-                                path);
+            return lt_error_set(
+                reterr, LEAT_ENAME,
+                "%s: not the name of a log file (20 digits and .log, .index, "
+                ".timeindex, .txnindex, .snapshot or .producers; leader-epoch-checkpoint, "
+                "partition.metadata, *-offset-checkpoint, meta.properties)",
+                path);
         }
         return add_file(files, path, kind, base);
     }

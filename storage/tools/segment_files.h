@@ -24,6 +24,7 @@ enum log_file_kind {
     LOG_FILE_TIME_INDEX = 7, /* .timeindex */
     LOG_FILE_TXN_INDEX = 8,  /* .txnindex */
     LOG_FILE_SNAPSHOT = 9,   /* .snapshot, Kafka's producer state */
+    LOG_FILE_PRODUCERS = 10, /* .producers, leat's */
 };
 
 struct log_file {

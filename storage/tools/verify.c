@@ -120,6 +120,7 @@ static int verify_partition(const struct log_file *files,
         case LOG_FILE_PARTITION:
         case LOG_FILE_EPOCHS:
         case LOG_FILE_SNAPSHOT:
+        case LOG_FILE_PRODUCERS:
         default:
             err = verify_other(&files[i], verify);
             break;

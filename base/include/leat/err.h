@@ -54,7 +54,9 @@ extern "C" {
     XX(LIMIT, -36, "a configured limit is reached")                          \
     XX(NAME, -37, "not a valid name")                                        \
     XX(NOTLEADER, -38, "not the leader")                                     \
-    XX(REPLICAS, -39, "not enough replicas in sync")
+    XX(REPLICAS, -39, "not enough replicas in sync")                         \
+    XX(SEQUENCE, -40, "a producer's batch is missing before this one")       \
+    XX(PRODUCER, -41, "an older producer epoch than the current one")
 
 enum leat_err {
 #define XX(name, number, text) LEAT_E##name = number,

@@ -47,6 +47,7 @@ void log_fixture_init(struct log_fixture *fx)
     fx->env.ops = lt_file_ops_real();
     fx->env.clock = &fx->clock.clock;
     fx->env.unsynced_bytes_max = (uint64_t)64 << 20;
+    fx->env.producers_max = 1000;
     fx->env.dirty = on_dirty;
     fx->env.moved = on_moved;
     fx->env.event = on_event;
