@@ -319,6 +319,7 @@ int srv_config_topic(const struct srv_config *config, const char *topic, struct 
             srv_config_store(&srv_topic_rows[i], text, ret);
         }
     }
+    ret->producer_expiration_ms = srv_config_settings(config)->producer_expiration_ms;
     const char *segment = override_of(overrides, "internal.segment.bytes");
     if (segment != NULL) {
         ret->segment_bytes = strtoll(segment, NULL, 10);

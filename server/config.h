@@ -44,6 +44,8 @@ struct srv_settings {
     int32_t num_partitions;              /* num.partitions */
     int32_t partitions_max;              /* leat.partitions.max */
     int64_t unsynced_max_bytes;          /* leat.flush.unsynced.max.bytes */
+    int64_t producers_max;               /* leat.producers.max */
+    int64_t producer_expiration_ms;      /* producer.id.expiration.ms */
     int64_t disk_reserve_bytes;          /* leat.disk.reserve.bytes */
     int64_t maps_max;                    /* leat.maps.max */
     int64_t checkpoint_interval_ms;      /* log.flush.offset.checkpoint.interval.ms */

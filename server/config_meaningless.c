@@ -166,7 +166,6 @@ const char *const srv_config_meaningless[] = {
     "principal.builder.class",
     "process.roles",
     "producer.id.expiration.check.interval.ms",
-    "producer.id.expiration.ms",
     "producer.purgatory.purge.interval.requests",
     "queued.max.requests",
     "quota.window.num",

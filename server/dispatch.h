@@ -18,6 +18,7 @@
     XX(CREATE_TOPICS, create_topics)                         \
     XX(DELETE_TOPICS, delete_topics)                         \
     XX(DELETE_RECORDS, delete_records)                       \
+    XX(INIT_PRODUCER_ID, init_producer_id)                   \
     XX(OFFSET_FOR_LEADER_EPOCH, offset_for_leader_epoch)     \
     XX(DESCRIBE_CONFIGS, describe_configs)                   \
     XX(ALTER_CONFIGS, alter_configs)                         \
@@ -25,6 +26,7 @@
     XX(DESCRIBE_LOG_DIRS, describe_log_dirs)                 \
     XX(CREATE_PARTITIONS, create_partitions)                 \
     XX(DESCRIBE_CLUSTER, describe_cluster)                   \
+    XX(DESCRIBE_PRODUCERS, describe_producers)               \
     XX(DESCRIBE_TOPIC_PARTITIONS, describe_topic_partitions)
 
 /* Each handler: int srv_handle_x(struct srv_request *req, const struct proto_x_request *in, struct proto_x_response *ret),

@@ -60,6 +60,10 @@ int16_t srv_wire_error(int code)
         return PROTO_ERROR_NOT_ENOUGH_REPLICAS;
     case LEAT_EMISMATCH:
         return PROTO_ERROR_INCONSISTENT_TOPIC_ID;
+    case LEAT_ESEQUENCE:
+        return PROTO_ERROR_OUT_OF_ORDER_SEQUENCE_NUMBER;
+    case LEAT_EPRODUCER:
+        return PROTO_ERROR_INVALID_PRODUCER_EPOCH;
     case LEAT_EUNAVAIL:
         return PROTO_ERROR_LEADER_NOT_AVAILABLE;
     /* Not enough memory for an answer: the client may well try again. */

@@ -344,8 +344,10 @@ static void append(struct srv_request *req, struct produce *state, struct item *
     } else {
         struct srv_topic *topic = item->part->topic;
         int64_t records = result.last_offset - result.base_offset + 1;
-        atomic_fetch_add_explicit(&topic->records_in, (uint64_t)records, memory_order_relaxed);
-        atomic_fetch_add_explicit(&topic->bytes_in, verdict.size, memory_order_relaxed);
+        if (!result.duplicate) {
+            atomic_fetch_add_explicit(&topic->records_in, (uint64_t)records, memory_order_relaxed);
+            atomic_fetch_add_explicit(&topic->bytes_in, verdict.size, memory_order_relaxed);
+        }
         item->ret->base_offset = result.base_offset;
         item->ret->log_append_time_ms = result.log_append_time_ms;
         item->ret->log_start_offset = result.log_start_offset;

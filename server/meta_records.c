@@ -81,6 +81,7 @@ VALUE(topic_meta)
 VALUE(config_meta)
 VALUE(epoch_meta)
 VALUE(deleted_topic_meta)
+VALUE(producer_ids_meta)
 
 struct lt_slice meta_value_cluster(struct lt_arena *arena, const struct proto_cluster_meta *in)
 {
@@ -173,4 +174,26 @@ int meta_read_deleted(struct lt_slice value,
                       struct proto_deleted_topic_meta *ret)
 {
     return read_deleted_topic_meta(value, arena, ret);
+}
+
+struct lt_slice meta_value_producer_ids(struct lt_arena *arena, int64_t next_id)
+{
+    struct proto_producer_ids_meta ids = {.next_id = next_id};
+    return value_producer_ids_meta(arena, &ids);
+}
+
+int meta_read_producer_ids(struct lt_slice value, int64_t *ret_next_id)
+{
+    struct proto_producer_ids_meta ids;
+    struct lt_arena arena;
+    lt_arena_init(&arena, 0);
+    int err = read_producer_ids_meta(value, &arena, &ids);
+    lt_arena_release(&arena);
+    if (err == 0 && ids.next_id < 0) {
+        err = LEAT_ECORRUPT;
+    }
+    if (err == 0) {
+        *ret_next_id = ids.next_id;
+    }
+    return err;
 }

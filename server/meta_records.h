@@ -6,6 +6,7 @@
  *   config/broker/<number or "">  ConfigMeta; "" = cluster-wide
  *   epoch/<topic id>/<partition>  EpochMeta; absent = 0
  *   deleted/<topic id>            DeletedTopicMeta: directories still to be removed
+ *   producer_ids                  ProducerIdsMeta: ids below next_id may be in use
  *
  * A value is an int16, its version, and the record of proto/schema/meta_records.schema. Topic ids are Kafka's 22
  * characters of base64url.
@@ -17,6 +18,8 @@
 #include "proto/msg_meta_records.h"
 #include "server/config.h"
 #include "server/meta_store.h"
+
+#define META_KEY_PRODUCER_IDS "producer_ids"
 
 /* Keys and values in the arena; data NULL when memory is short. */
 struct lt_slice meta_key_topic(struct lt_arena *arena, const char *name);
@@ -34,6 +37,8 @@ struct lt_slice meta_value_epoch(struct lt_arena *arena, int32_t leader_epoch);
 struct lt_slice meta_value_deleted(struct lt_arena *arena,
                                    const struct proto_deleted_topic_meta *in);
 
+struct lt_slice meta_value_producer_ids(struct lt_arena *arena, int64_t next_id);
+
 /* Read a value back; slices are borrowed from it. LEAT_ECORRUPT: not such a record; LEAT_EUNSUPPORTED: written by a
  * newer server; LEAT_ENOMEM. */
 int meta_read_cluster(struct lt_slice value,
@@ -45,6 +50,7 @@ int meta_read_config(struct lt_slice value,
                      struct srv_config_pair **ret_pairs,
                      size_t *ret_count);
 int meta_read_epoch(struct lt_slice value, struct lt_arena *arena, int32_t *ret_leader_epoch);
+int meta_read_producer_ids(struct lt_slice value, int64_t *ret_next_id);
 int meta_read_deleted(struct lt_slice value,
                       struct lt_arena *arena,
                       struct proto_deleted_topic_meta *ret);

@@ -22,6 +22,7 @@
 #include "server/loop.h"
 #include "server/meta_local.h"
 #include "server/metrics.h"
+#include "server/producer_ids.h"
 #include "server/topics.h"
 #include "storage/store.h"
 
@@ -123,6 +124,9 @@ static int open_data(struct srv_server *server, struct leat_error **reterr)
     if (err == 0) {
         err = srv_topics_open(server, reterr);
     }
+    if (err == 0 && srv_producer_ids_new(server, &server->producer_ids) != 0) {
+        err = lt_error_set(reterr, LEAT_ENOMEM, "no memory for producer ids");
+    }
     if (err == 0) {
         err = log_store_load(server->store, reterr);
     }
@@ -167,6 +171,7 @@ static int open_store(struct srv_server *server, struct leat_error **reterr)
     options.flush_threads = settings->flush_threads;
     options.reader_threads = settings->reader_threads;
     options.unsynced_bytes_max = (uint64_t)settings->unsynced_max_bytes;
+    options.producers_max = (size_t)settings->producers_max;
     options.reserve_bytes = (uint64_t)settings->disk_reserve_bytes;
     options.maps_max = settings->maps_max < 0 ? 0 : (size_t)settings->maps_max;
     options.checkpoint_interval_ms = settings->checkpoint_interval_ms;
@@ -307,6 +312,7 @@ static int tear_down(struct srv_server *server, bool clean, struct leat_error **
         err = log_store_close(server->store, clean, reterr);
     }
     srv_topics_free(server);
+    srv_producer_ids_free(server->producer_ids);
     for (size_t i = 0; i < server->listener_count; i++) {
         srv_listener_free(server->listeners[i]);
     }

@@ -24,6 +24,7 @@ struct srv_http;
 struct srv_listener;
 struct srv_loop;
 struct srv_metrics;
+struct srv_producer_ids;
 struct srv_topics;
 
 struct srv_server_options {
@@ -41,6 +42,7 @@ struct srv_server {
     struct meta_store *meta;
     struct log_store *store;
     struct srv_topics *topics;
+    struct srv_producer_ids *producer_ids;
     struct srv_metrics *metrics;
     struct srv_http *http; /* NULL: http.listeners is empty */
     struct srv_fetch_sessions *fetch_sessions;

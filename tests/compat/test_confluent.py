@@ -8,6 +8,9 @@ pytest.importorskip("confluent_kafka", reason="python3-confluent-kafka is not in
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Producer, TopicPartition  # noqa: E402
 from confluent_kafka.admin import AdminClient, ConfigResource, NewPartitions, NewTopic  # noqa: E402
 
+from tests.support.leatd import Leatd  # noqa: E402
+from tests.support.wire import Connection  # noqa: E402
+
 BASE_MS = int(time.time() * 1000) - 3_600_000  # recent: retention leaves it alone
 
 
@@ -63,6 +66,29 @@ def test_round_trip(server, admin, consumer, topic, codec):
     assert [(m.offset(), m.key(), m.value(), m.timestamp()[1], m.headers()) for m in got] == [
         (i, b"k%d" % i, b"v%d" % i, BASE_MS + 1000 * i, [("n", b"%d" % i)]) for i in range(200)
     ]
+
+
+def test_idempotent_producer_over_kill(topic):
+    """The server is killed and started again under a producer with five requests under way: each record once, in order."""
+    with Leatd() as server:
+        server.settings["listeners"] = f"PLAINTEXT://{server.address}"
+        create(AdminClient({"bootstrap.servers": server.address}), topic)
+        failed = []
+        producer = Producer({"bootstrap.servers": server.address, "enable.idempotence": True, "linger.ms": 1,
+                             "batch.num.messages": 20, "reconnect.backoff.max.ms": 200})
+        for i in range(3000):
+            producer.produce(topic, value=b"%d" % i, partition=0, on_delivery=lambda err, msg: err and failed.append(err))
+            producer.poll(0)
+            if i in (1000, 2000):
+                server.kill()
+                server.start()
+        assert producer.flush(60) == 0 and failed == []
+        with Connection(server.host, server.port) as conn:
+            assert conn.list_offsets(topic, 0, -1).offset == 3000
+        consumer = Consumer({"bootstrap.servers": server.address, "group.id": "none", "enable.auto.commit": False})
+        consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
+        assert [m.value() for m in read(consumer, 3000)] == [b"%d" % i for i in range(3000)]
+        consumer.close()
 
 
 def test_seek_watermarks_and_times(server, admin, consumer, topic):

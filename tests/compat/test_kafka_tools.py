@@ -19,7 +19,7 @@ def topics(server, *args, **options):
 def perf(server, topic, count, codec="none"):
     return kafka.tool(
         TOOLS + "ProducerPerformance", "--topic", topic, "--num-records", str(count), "--record-size", "100", "--throughput", "-1",
-        "--command-property", f"bootstrap.servers={server.address}", "enable.idempotence=false", f"compression.type={codec}",
+        "--command-property", f"bootstrap.servers={server.address}", f"compression.type={codec}",
     )
 
 

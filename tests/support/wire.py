@@ -71,8 +71,8 @@ def _sized(data):
     return _zigzag(-1) if data is None else _zigzag(len(data)) + data
 
 
-def build_batch(records, codec=0):
-    """A v2 batch as a producer sends it. codec 0 (none) or 1 (gzip)."""
+def build_batch(records, codec=0, producer=(-1, -1, -1)):
+    """A v2 batch as a producer sends it. codec 0 (none) or 1 (gzip); producer: id, epoch, first sequence."""
     base = records[0].timestamp
     body = bytearray()
     for delta, record in enumerate(records):
@@ -83,7 +83,7 @@ def build_batch(records, codec=0):
     elif codec != 0:
         raise ValueError(f"codec {codec}")
     tail = struct.pack(
-        ">hiqqqhii", codec, len(records) - 1, base, max(r.timestamp for r in records), -1, -1, -1, len(records)
+        ">hiqqqhii", codec, len(records) - 1, base, max(r.timestamp for r in records), *producer, len(records)
     ) + bytes(body)
     return struct.pack(">qiibI", 0, 9 + len(tail), -1, 2, crc32c(tail)) + tail
 
