@@ -15,6 +15,7 @@ import subprocess
 import pytest
 
 from tests.support.cli import environment, run
+from tests.support.fake_cluster import FakeCluster
 from tests.support.golden import GOLDEN
 from tests.support.leatd import BUILD, Leatd
 
@@ -109,6 +110,49 @@ def test_health_finds_a_partition_that_cannot_be_read(tmp_path):
         assert text.split()[:2] == ["HEALTHY", "false"] and "damaged-0" in text
         listed = json.loads(run(server.address, "topic", "list", "--json", "--timeout", "1s").stdout)["topics"]
         assert {t["name"]: t["records"] for t in listed} == {"damaged": None, "whole": 0}
+
+
+def cluster_of_two(cluster):
+    """Broker 1 answers, broker 2 does not; what is wrong with the partitions of "sick" is in their lists."""
+    def partition(number, leader, isr, code=0):
+        return {"partition_index": number, "leader_id": leader, "replica_nodes": [1, 2], "isr_nodes": isr, "error_code": code}
+
+    cluster.answers["Metadata"] = {
+        "cluster_id": "two", "controller_id": 1,
+        "brokers": [{"node_id": 1, "host": cluster.host, "port": cluster.port}, {"node_id": 2, "host": "127.0.0.1", "port": 1}],
+        "topics": [
+            {"name": "sick", "partitions": [partition(0, 1, [1]), partition(1, -1, [2], 5), partition(2, 1, [1, 2])]},
+            {"name": "well", "partitions": [partition(0, 1, [1, 2])]},
+        ],
+    }
+
+
+def test_health_of_a_cluster_with_troubles():
+    """What only a cluster can have: a broker that is gone, no leader, replicas missing, fewer than min.insync.replicas."""
+    answers = {
+        "DescribeConfigs": {"results": [{"resource_type": 2, "resource_name": "sick", "configs": [
+            {"name": "min.insync.replicas", "value": "2", "config_source": 1, "config_type": 3}]}]},
+        "ListOffsets": lambda asked: {"topics": [
+            {"name": t["name"], "partitions": [{"partition_index": p["partition_index"], "offset": 7} for p in t["partitions"]]}
+            for t in asked["topics"]]},
+        "DescribeLogDirs": {"results": [{"error_code": 56, "log_dir": "/broken", "topics": []}]},
+    }
+    with FakeCluster(answers) as cluster:
+        cluster_of_two(cluster)
+        health = json.loads(run(cluster.address, "cluster", "health", "--json", "--timeout", "1s", status=1).stdout)
+        counts = ("brokers", "unreachable", "offline_dirs", "topics", "partitions", "offline_partitions", "under_replicated",
+                  "under_min_isr")
+        assert [health[name] for name in counts] == [2, 1, 1, 2, 4, 1, 2, 2] and health["healthy"] is False
+        assert [(p["check"], p["resource"]) for p in health["problems"]] == [
+            ("unreachable", "broker 2"), ("offline-dir", "broker 1"), ("under-replicated", "sick-0"), ("under-min-isr", "sick-0"),
+            ("offline-partition", "sick-1"), ("under-replicated", "sick-1"), ("under-min-isr", "sick-1"),
+        ]
+        shown = run(cluster.address, "cluster", "brokers", "--json", "--timeout", "1s", status=1)
+        brokers = json.loads(shown.stdout)["brokers"]
+        assert [(b["id"], b["leaders"], b["replicas"], b["status"] == "OK") for b in brokers] == [(1, 3, 4, True), (2, 0, 4, False)]
+        assert "broker 2 (127.0.0.1:1)" in shown.stderr
+        logdirs = json.loads(run(cluster.address, "cluster", "logdirs", "--json", "--timeout", "1s", status=1).stdout)["dirs"]
+        assert logdirs[0]["status"] == "KAFKA_STORAGE_ERROR" and logdirs[1]["status"] != "OK"
 
 
 def members(value):
