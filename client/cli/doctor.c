@@ -184,7 +184,8 @@ static void check_server(struct cli_report *report)
     leat_result_free(rows);
 }
 
-static void check_advertised(struct cli_report *report)
+/* True when every broker can be reached where it says. */
+static bool check_advertised(struct cli_report *report)
 {
     struct leat_error *err = NULL;
     struct leat_result *rows = NULL;
@@ -192,12 +193,13 @@ static void check_advertised(struct cli_report *report)
     int code = leat_describe_cluster(cli->client, cli->timeout_ms, &rows, &err);
     if (code != 0) {
         failed(report, "metadata", "look at the broker's log", code, err);
-        return;
+        return false;
     }
     const char *cluster = leat_result_str(rows, 0, "cluster");
     cli_report_add(report, CLI_OK, "metadata", NULL, "cluster %s with %zu broker%s",
                    cluster == NULL ? "-" : cluster, leat_result_count(rows),
                    leat_result_count(rows) == 1 ? "" : "s");
+    bool all = true;
     for (size_t i = 0; i < leat_result_count(rows); i++) {
         struct cli_probe probe;
         const char *host = leat_result_str(rows, i, "host");
@@ -205,7 +207,7 @@ static void check_advertised(struct cli_report *report)
             lt_asprintf(host != NULL && strchr(host, ':') != NULL ? "[%s]:%" PRId64 : "%s:%" PRId64,
                         host == NULL ? "" : host, leat_result_int(rows, i, "port"));
         if (address != NULL) {
-            (void)check_address(
+            all &= check_address(
                 report, "advertised", address,
                 "clients are told this address: set advertised.listeners on the broker to one "
                 "that works from here",
@@ -214,6 +216,7 @@ static void check_advertised(struct cli_report *report)
         lt_free(address);
     }
     leat_result_free(rows);
+    return all;
 }
 
 static void check_disk(struct cli_report *report)
@@ -386,8 +389,9 @@ static void examine(struct cli_report *report, bool write)
         return;
     }
     check_server(report);
-    check_advertised(report);
-    check_disk(report);
+    if (check_advertised(report)) {
+        check_disk(report); /* asks every broker */
+    }
     if (local_port != 0) {
         cli_doctor_host(report, local_port);
     }

@@ -110,6 +110,10 @@ static enum cli_probe_outcome ask(int fd, int64_t until_ms)
             break;
         }
         size += (size_t)more;
+        enum cli_probe_outcome so_far = judge(answer, size);
+        if (so_far == CLI_PROBE_TLS || so_far == CLI_PROBE_HTTP) {
+            break; /* an alert is shorter than what we wait for */
+        }
     }
     return judge(answer, size);
 }
