@@ -121,16 +121,21 @@ END_TEST
  * the next leat_send works, without waiting for metadata.max.age.ms. */
 START_TEST(each_code_of_metadata_has_its_outcome)
 {
-    int16_t code = codes[_i];
-    int expect = code == 0 || proto_error_is_retriable(code) ? 0 : LEAT_BROKER_ERROR(code);
+    for (int i = 0; i < CODES; i++) {
+        int16_t code = codes[i];
+        int expect = code == 0 || proto_error_is_retriable(code) ? 0 : LEAT_BROKER_ERROR(code);
 
-    hurry();
-    rule(PROTO_API_METADATA, 0, 1, FAKE_ERROR, code);
-    fix_start();
-    ck_assert_int_eq(fix_send_number(0, 0), expect);
-    ck_assert_int_eq(fix_send_number(1, 0), 0);
-    ck_assert_int_eq(leat_producer_flush(fix.producer, 10000), 0);
-    ck_assert_int_eq(fix.delivered, expect == 0 ? 2 : 1);
+        hurry();
+        rule(PROTO_API_METADATA, 0, 1, FAKE_ERROR, code);
+        fix_start();
+        ck_assert_int_eq(fix_send_number(0, 0), expect);
+        ck_assert_int_eq(fix_send_number(1, 0), 0);
+        ck_assert_int_eq(leat_producer_flush(fix.producer, 10000), 0);
+        ck_assert_int_eq(fix.delivered, expect == 0 ? 2 : 1);
+        /* A broker of its own for each: the last question of a client may come after its end. */
+        fix_teardown();
+        fix_setup();
+    }
 }
 END_TEST
 
@@ -316,7 +321,7 @@ int main(void)
                         (int)(sizeof(lasting) / sizeof(lasting[0])));
     tcase_add_test(errors, silence_is_told_in_time);
     tcase_add_test(errors, retries_are_counted);
-    tcase_add_loop_test(errors, each_code_of_metadata_has_its_outcome, 0, CODES);
+    tcase_add_test(errors, each_code_of_metadata_has_its_outcome);
     suite_add_tcase(suite, errors);
     tcase_add_checked_fixture(answers, fix_setup, fix_teardown);
     tcase_add_loop_test(answers, wrong_answers_lose_nothing, 0,

@@ -1,12 +1,14 @@
 /* Rules that a client library is judged by, each with the complaint about others that it answers. */
 #include <check.h>
-#include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <event2/event.h>
 
 #include "base/alloc.h"
 #include "base/assert.h"
@@ -17,6 +19,8 @@
 
 #define NS_PER_S INT64_C(1000000000)
 #define MANY 100000
+#define THREADS 4
+#define PER_THREAD 3000
 
 static void rule(int16_t api_key, int skip, int count, enum fake_action action, int16_t code)
 {
@@ -36,8 +40,8 @@ START_TEST(connect_says_why_for_each_address)
 
     fake_broker_rule(other, &hang_up);
     fake_broker_down(fix.broker);
-    snprintf(list, sizeof(list), "%s,no-such-host.invalid:9,%s", fake_broker_address(fix.broker),
-             fake_broker_address(other));
+    (void)snprintf(list, sizeof(list), "%s,no-such-host.invalid:9,%s",
+                   fake_broker_address(fix.broker), fake_broker_address(other));
     fix_set("bootstrap.servers", list);
     fix_start();
     ck_assert_int_eq(leat_client_connect(fix.client, 10000, &err), LEAT_EUNREACHABLE);
@@ -260,6 +264,119 @@ START_TEST(statistics_have_names)
 }
 END_TEST
 
+/* Without a thread to wait for, a full buffer is LEAT_EAGAIN at once; turning the loop makes room. Nothing accepted is lost. */
+START_TEST(full_memory_on_a_base_is_eagain)
+{
+    struct event_base *base = event_base_new();
+    int sent = 0;
+    int full = 0;
+
+    fix_set("buffer.memory", "64KiB");
+    fix_set("batch.size", "4KiB");
+    ck_assert_int_eq(leat_client_new_on_base(fix.conf, base, &fix.client, NULL), 0);
+    ck_assert_int_eq(leat_producer_new(fix.client, NULL, &fix.producer, NULL), 0);
+    while (sent < 20000) {
+        int err = fix_send_number(sent, sent % 3);
+
+        if (err == 0) {
+            sent++;
+            continue;
+        }
+        ck_assert_int_eq(err, LEAT_EAGAIN);
+        full += sent > 0; /* before, the topic is not known yet */
+        ck_assert_int_ge(leat_client_dispatch(fix.client, 100), 0);
+    }
+    ck_assert_int_gt(full, 5);
+    ck_assert_int_eq(leat_producer_flush(fix.producer, 20000), 0);
+    ck_assert_int_eq(fix.delivered, sent);
+    leat_producer_free(fix.producer);
+    leat_client_unref(fix.client);
+    event_base_free(base);
+    fix.producer = NULL;
+    fix.client = NULL;
+}
+END_TEST
+
+static _Atomic int sent_inside;
+
+static void fill_memory(const struct leat_delivery *d, void *arg)
+{
+    int err;
+
+    (void)arg;
+    do {
+        err = leat_send(fix.producer, leat_delivery_record(d), fix_on_delivery, NULL);
+        sent_inside += err == 0;
+    } while (err == 0);
+    LT_ASSERT(err == LEAT_EAGAIN);
+}
+
+/* A callback that sends until the buffer is full is told LEAT_EAGAIN instead of standing still for ever. */
+START_TEST(full_memory_in_a_callback_is_eagain)
+{
+    struct leat_record *rec = leat_record_new();
+    char value[500] = "";
+
+    fix_set("buffer.memory", "64KiB");
+    fix_set("batch.size", "4KiB");
+    fix_start();
+    ck_assert_int_eq(leat_record_set_topic(rec, "t", 0), 0);
+    ck_assert_int_eq(leat_record_set_value(rec, value, sizeof(value)), 0);
+    ck_assert_int_eq(leat_send(fix.producer, rec, fill_memory, NULL), 0);
+    ck_assert_int_eq(leat_producer_flush(fix.producer, 20000), 0); /* fill_memory has run */
+    ck_assert_int_eq(leat_producer_flush(fix.producer, 20000), 0);
+    ck_assert_int_gt(sent_inside, 10);
+    ck_assert_int_eq(fix.delivered, sent_inside);
+    leat_record_free(rec);
+}
+END_TEST
+
+static void *send_from_thread(void *arg)
+{
+    const int *first = arg;
+    struct leat_record *rec = leat_record_new();
+
+    LT_ASSERT(rec != NULL && leat_record_set_topic(rec, "t", 0) == 0);
+    for (int i = 0; i < PER_THREAD; i++) {
+        char text[16];
+
+        (void)snprintf(text, sizeof(text), "%d", *first + i);
+        LT_ASSERT(leat_record_set_value(rec, text, strlen(text)) == 0);
+        LT_ASSERT(leat_send(fix.producer, rec, fix_on_delivery, NULL) == 0);
+    }
+    leat_record_free(rec);
+    return NULL;
+}
+
+/* One producer, many threads, little memory, and a broker that errs: everything arrives, each thread's records in its order. */
+START_TEST(threads_share_a_producer)
+{
+    static int numbers[THREADS * PER_THREAD];
+    int next[THREADS] = {0};
+    pthread_t threads[THREADS];
+
+    fix_set("buffer.memory", "64KiB");
+    fix_set("batch.size", "4KiB");
+    rule(PROTO_API_PRODUCE, 3, 3, FAKE_ERROR, 19);
+    fix_start();
+    for (int i = 0; i < THREADS; i++) {
+        numbers[i] = i * PER_THREAD;
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, send_from_thread, &numbers[i]), 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+    }
+    ck_assert_int_eq(leat_producer_flush(fix.producer, 20000), 0);
+    ck_assert_int_eq(fix.delivered, THREADS * PER_THREAD);
+    ck_assert_int_eq(fix_stored(0, numbers, THREADS * PER_THREAD), THREADS * PER_THREAD);
+    for (int i = 0; i < THREADS * PER_THREAD; i++) {
+        int thread = numbers[i] / PER_THREAD;
+
+        ck_assert_int_eq(numbers[i] % PER_THREAD, next[thread]++);
+    }
+}
+END_TEST
+
 /* In steady state a record costs no allocation: 100000 of them take fewer than one in twenty, the broker of this process and each request counted. */
 START_TEST(records_cost_no_allocation)
 {
@@ -303,6 +420,9 @@ int main(void)
     tcase_add_loop_test(tc, free_inside_callbacks_in_any_order, 0, 6);
     tcase_add_test(tc, library_prints_nothing);
     tcase_add_test(tc, statistics_have_names);
+    tcase_add_test(tc, full_memory_on_a_base_is_eagain);
+    tcase_add_test(tc, full_memory_in_a_callback_is_eagain);
+    tcase_add_test(tc, threads_share_a_producer);
     tcase_add_test(tc, records_cost_no_allocation);
     suite_add_tcase(suite, tc);
     return test_main(suite);
