@@ -151,6 +151,8 @@ static int send_list(struct offsets_call *own,
                      struct lt_arena *arena)
 {
     struct proto_list_offsets_request request;
+    struct proto_list_offsets_request_partition *rows =
+        lt_arena_calloc(arena, asked->count, sizeof(rows[0]));
     int16_t version = lc_broker_version(broker, PROTO_API_LIST_OFFSETS, LIST_VERSION_NEWEST);
     int32_t timeout_ms = lc_call_remaining_ms(&own->call);
 
@@ -159,11 +161,13 @@ static int send_list(struct offsets_call *own,
     request.isolation_level = own->committed;
     request.timeout_ms = timeout_ms;
     request.topics = lt_arena_calloc(arena, asked->count, sizeof(request.topics[0]));
-    for (size_t i = 0; i < asked->count && request.topics != NULL; i++) {
+    if (rows == NULL || request.topics == NULL) {
+        return LEAT_ENOMEM;
+    }
+    for (size_t i = 0; i < asked->count; i++) {
         const struct lc_offset *entry = &own->list->entries[asked->items[i]];
         struct proto_list_offsets_request_topic *topic =
             request.topics_count == 0 ? NULL : &request.topics[request.topics_count - 1];
-        struct proto_list_offsets_request_partition *part;
 
         if (entry->offset == LEAT_OFFSET_MAX_TIMESTAMP && version < LIST_VERSION_MAX_TIMESTAMP) {
             return LEAT_EUNSUPPORTED;
@@ -172,21 +176,14 @@ static int send_list(struct offsets_call *own,
             topic = &request.topics[request.topics_count++];
             proto_list_offsets_request_topic_init(topic);
             topic->name = lt_slice_text(entry->topic);
-            topic->partitions =
-                lt_arena_calloc(arena, asked->count - i, sizeof(topic->partitions[0]));
-            if (topic->partitions == NULL) {
-                return LEAT_ENOMEM;
-            }
+            topic->partitions = &rows[i];
         }
-        part = &topic->partitions[topic->partitions_count++];
-        proto_list_offsets_request_partition_init(part);
-        part->partition_index = entry->partition;
-        part->current_leader_epoch =
+        topic->partitions_count++;
+        proto_list_offsets_request_partition_init(&rows[i]);
+        rows[i].partition_index = entry->partition;
+        rows[i].current_leader_epoch =
             own->items[asked->items[i]].topic->partitions[entry->partition].epoch;
-        part->timestamp = entry->offset;
-    }
-    if (request.topics == NULL) {
-        return LEAT_ENOMEM;
+        rows[i].timestamp = entry->offset;
     }
     return lc_broker_send(broker, PROTO_API_LIST_OFFSETS, version, &request,
                           lc_conf_number(own->call.client->conf, LC_CONF_REQUEST_TIMEOUT_MS), 0,
@@ -199,6 +196,8 @@ static int send_delete(struct offsets_call *own,
                        struct lt_arena *arena)
 {
     struct proto_delete_records_request request;
+    struct proto_delete_records_request_partition *rows =
+        lt_arena_calloc(arena, asked->count, sizeof(rows[0]));
     int16_t version = lc_broker_version(broker, PROTO_API_DELETE_RECORDS, DELETE_VERSION_NEWEST);
 
     if (version < 0) {
@@ -207,7 +206,10 @@ static int send_delete(struct offsets_call *own,
     proto_delete_records_request_init(&request);
     request.timeout_ms = lc_call_remaining_ms(&own->call);
     request.topics = lt_arena_calloc(arena, asked->count, sizeof(request.topics[0]));
-    for (size_t i = 0; i < asked->count && request.topics != NULL; i++) {
+    if (rows == NULL || request.topics == NULL) {
+        return LEAT_ENOMEM;
+    }
+    for (size_t i = 0; i < asked->count; i++) {
         const struct lc_offset *entry = &own->list->entries[asked->items[i]];
         struct proto_delete_records_request_topic *topic =
             request.topics_count == 0 ? NULL : &request.topics[request.topics_count - 1];
@@ -216,18 +218,11 @@ static int send_delete(struct offsets_call *own,
             topic = &request.topics[request.topics_count++];
             proto_delete_records_request_topic_init(topic);
             topic->name = lt_slice_text(entry->topic);
-            topic->partitions =
-                lt_arena_calloc(arena, asked->count - i, sizeof(topic->partitions[0]));
-            if (topic->partitions == NULL) {
-                return LEAT_ENOMEM;
-            }
+            topic->partitions = &rows[i];
         }
-        topic->partitions[topic->partitions_count++] =
-            (struct proto_delete_records_request_partition){.partition_index = entry->partition,
-                                                            .offset = entry->offset};
-    }
-    if (request.topics == NULL) {
-        return LEAT_ENOMEM;
+        topic->partitions_count++;
+        rows[i] = (struct proto_delete_records_request_partition){
+            .partition_index = entry->partition, .offset = entry->offset};
     }
     return lc_broker_send(broker, PROTO_API_DELETE_RECORDS, version, &request,
                           lc_conf_number(own->call.client->conf, LC_CONF_REQUEST_TIMEOUT_MS), 0,
