@@ -11,6 +11,7 @@
 #include "base/assert.h"
 #include "client/consumer_impl.h"
 #include "client/fetch_session.h"
+#include "proto/errors.h"
 
 #define NS_PER_MS 1000000
 
@@ -569,6 +570,14 @@ void leat_consumer_wakeup(struct leat_consumer *c)
     errno = errnum;
 }
 
+/* Does it still count? Not after a seek, nor when the topic is there again. Lock held. */
+static bool lasts(const struct lc_part_error *error)
+{
+    return error->seq == error->part->seq &&
+           (error->code != LEAT_BROKER_ERROR(PROTO_ERROR_UNKNOWN_TOPIC_OR_PARTITION) ||
+            error->part->told_code == error->code);
+}
+
 /* The next error that still counts, if any. Lock held. */
 static int take_error(struct leat_consumer *c, struct leat_error **reterr)
 {
@@ -577,7 +586,7 @@ static int take_error(struct leat_consumer *c, struct leat_error **reterr)
 
     while (code == 0 && (error = STAILQ_FIRST(&c->errors)) != NULL) {
         STAILQ_REMOVE_HEAD(&c->errors, link);
-        if (error->seq == error->part->seq) {
+        if (lasts(error)) {
             code = lt_error_set(
                 reterr, error->code, "%s-%d: %s", error->part->topic, (int)error->part->partition,
                 error->message != NULL ? error->message : leat_strerror(error->code));
