@@ -196,6 +196,37 @@ START_TEST(control_batches_are_not_shown)
 }
 END_TEST
 
+/* leat.control.records=true hands them out, told apart from records. */
+START_TEST(control_batches_are_shown_when_asked)
+{
+    struct proto_batch_options options;
+    struct leat_batch *batch = NULL;
+    size_t seen = 0;
+
+    proto_batch_options_init(&options);
+    options.attributes = PROTO_BATCH_CONTROL | PROTO_BATCH_TRANSACTIONAL;
+    con_set("leat.control.records", "true");
+    con_append(0, 0, 5, NULL);
+    con_append(0, 5, 1, &options);
+    con_start(LEAT_OFFSET_START);
+    while (seen < 6) {
+        int got = leat_consumer_poll(con.consumer, 10000, &batch, NULL);
+
+        ck_assert_int_gt(got, 0);
+        for (size_t i = 0; i < leat_batch_count(batch); i++, seen++) {
+            const struct leat_record *rec = leat_batch_at(batch, i);
+
+            ck_assert_int_eq(leat_record_offset(rec), (int64_t)seen);
+            ck_assert_int_eq(leat_record_info(rec, LEAT_RECORD_TRANSACTIONAL), seen == 5);
+            if (seen < 5) {
+                ck_assert_int_eq(leat_record_info(rec, LEAT_RECORD_CONTROL), -1);
+            }
+        }
+        leat_batch_unref(batch);
+    }
+}
+END_TEST
+
 /* A batch outlives consumer and client; a copy outlives the batch. */
 START_TEST(batch_outlives_the_consumer)
 {
@@ -286,6 +317,7 @@ int main(void)
     tcase_add_test(tc, unknown_topic_is_told);
     tcase_add_test(tc, gaps_are_stepped_over);
     tcase_add_test(tc, control_batches_are_not_shown);
+    tcase_add_test(tc, control_batches_are_shown_when_asked);
     tcase_add_test(tc, batch_outlives_the_consumer);
     tcase_add_test(tc, wakeup_ends_the_poll);
     tcase_add_test(tc, closed_consumer_says_so);
