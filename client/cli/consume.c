@@ -267,6 +267,11 @@ static int prepare_printer(struct consume *c, struct leat_error **reterr)
     if (json && input->format != NULL) {
         return lt_error_set(reterr, LEAT_EINVAL, "-f and --json are two forms; choose one");
     }
+    if (c->cli->format == CLI_CSV || c->cli->format == CLI_WIDE) {
+        return lt_error_set(
+            reterr, LEAT_EINVAL,
+            "--format csv and wide are for tables; records take -f FORMAT or --json");
+    }
     c->printer = (struct cli_printer){.form = json ? CLI_PRINT_JSON : input->form,
                                       .pretty = input->pretty,
                                       .meta_only = input->meta_only,

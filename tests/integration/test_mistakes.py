@@ -178,6 +178,7 @@ def usage(book):
     book.leat("the place of a group", "consume", "orders", "-o", "stored")
     book.leat("wrong format verb", "consume", "orders", "-f", "%k %q\\n")
     book.leat("wrong format for input", "produce", "orders", "-f", "%k%v\\n")
+    book.leat("the form of a table for records", "cat", "orders", "--format", "csv")
     book.leat("wrong regular expression", "consume", "orders", "--grep", "(")
     book.leat("wrong -X key", "ping", "-X", "bootstrap.server=localhost:9092")
     book.leat("wrong value of a setting", "produce", "orders", "--acks", "2")
