@@ -60,6 +60,7 @@ static const struct {
                         "\"total\":0,\"free\":0,\"status\":\"\",\"message\":\"\"}]}"},
     {"cluster api-versions",
      "{\"apis\":[{\"key\":0,\"name\":\"\",\"min\":0,\"max\":0,\"used\":0}]}"},
+    {"ping", "{\"brokers\":[{\"address\":\"\",\"ms\":\"\"}]}"},
     {"profile list", "{\"file\":\"\",\"profiles\":[{\"name\":\"\",\"current\":true,\"bootstrap_"
                      "servers\":\"\",\"description\":\"\"}]}"},
     {"profile current", "{\"profiles\":[{\"name\":\"\"}]}"},
@@ -120,6 +121,7 @@ int cli_help_shape(const struct cli_command *command)
             return shape == NULL ? CLI_FAILED : CLI_DONE;
         }
     }
-    fprintf(stderr, "leat: %s: no table, so --format has no effect on it\n", command->name);
+    fprintf(stderr, "leat: %s: prints no table; what its --json means is in --help\n",
+            command->name);
     return CLI_USAGE;
 }

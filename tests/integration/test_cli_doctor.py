@@ -158,3 +158,9 @@ def test_schemes_that_are_not_built_are_refused(address):
 def test_verbose_prints_requests(server):
     assert "Metadata" in run(server.address, "-vv", "topic", "list").stderr
     assert run(server.address, "topic", "list").stderr == ""
+
+
+def test_ping(server):
+    golden("ping.json", run(server.address, "ping", "--json").stdout, mask={"address", "ms"})
+    assert '"brokers": [{' in run(None, "ping", "--format", "help").stdout
+    run("127.0.0.1:1", "ping", status=3)
