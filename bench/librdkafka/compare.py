@@ -4,7 +4,8 @@
     bench/librdkafka/compare.py [--build DIR] [--pairs N] [--scale F] [--kafka HOST:PORT] [PART...]
 
 Parts: lines, absent, threads, memory, speed (all without PART). A leatd is started on a free port. Speed is records per CPU
-second of the client process; runs alternate, the ratio libleat / librdkafka is taken pair by pair, then median and range.
+second of the client process, in millions, with the kernel's share of that time in parentheses; runs alternate, the ratio
+libleat / librdkafka is taken pair by pair, then median and range.
 --scale multiplies the numbers of records. --kafka names an Apache Kafka for what librdkafka does only there: it writes no lz4
 to a broker that does not advertise FindCoordinator.
 """
@@ -139,14 +140,18 @@ def part_memory(bench, server):
 
 
 def ratios(bench, run):
-    """Alternating runs: the records per CPU second of both sides (medians), and the ratio of each pair."""
+    """Alternating runs: of both sides the median of records per CPU second and of the kernel's share, and the ratio of each pair."""
     rates = {side: [] for side in SIDES}
+    shares = {side: [] for side in SIDES}
     for _ in range(bench.pairs):
         for side in SIDES:
             result = run(side)
-            rates[side].append(result["records"] / result["cpu"])
+            cpu = max(result["user"] + result["kernel"], 1e-6)
+            rates[side].append(result["records"] / cpu)
+            shares[side].append(result["kernel"] / cpu)
     each = [ours / theirs for ours, theirs in zip(rates["leat"], rates["rdkafka"])]
-    return statistics.median(rates["leat"]), statistics.median(rates["rdkafka"]), each
+    cells = [f"{statistics.median(rates[side]) / 1e6:.2f} ({statistics.median(shares[side]):.0%})" for side in SIDES]
+    return cells, each
 
 
 def measure(bench, address, work, size, codec):
@@ -164,16 +169,16 @@ def measure(bench, address, work, size, codec):
                 return bench.speed(side, "produce", address, fresh, count, size, codec)
             finally:
                 bench.drop(address, fresh)
-    ours, theirs, each = ratios(bench, run)
+    cells, each = ratios(bench, run)
     where = "Kafka" if address == bench.kafka else "leatd"
-    print(f"| {work}, {size} B, {codec} | {where} | {ours / 1e6:.2f} | {theirs / 1e6:.2f} | {statistics.median(each):.2f} "
+    print(f"| {work}, {size} B, {codec} | {where} | {cells[0]} | {cells[1]} | {statistics.median(each):.2f} "
           f"[{min(each):.2f} .. {max(each):.2f}] |", flush=True)
     if work == "consume":
         bench.drop(address, name)
 
 
 def part_speed(bench, server):
-    print("| load | server | libleat | librdkafka | ratio |\n|---|---|--:|--:|---|")
+    print("| load | server | libleat (in the kernel) | librdkafka (in the kernel) | ratio |\n|---|---|--:|--:|---|")
     for work in ("produce", "consume"):
         for codec in ("none", "lz4"):
             address = server.address

@@ -12,7 +12,7 @@
 #include "base/clock.h"
 
 static int64_t wall_begin;
-static double cpu_begin;
+static struct rusage usage_begin;
 static char *values;
 
 static void fill_value(char *text, size_t size, uint32_t *random)
@@ -67,21 +67,26 @@ char *speed_value(const struct speed_options *options, long i)
     return values + (size_t)(i % SPEED_RECORDS) * options->size;
 }
 
-static double cpu_seconds(void)
+static double seconds(struct timeval tv)
+{
+    return (double)tv.tv_sec + (double)tv.tv_usec / 1e6;
+}
+
+/* What the process has used so far. */
+static struct rusage usage_now(void)
 {
     struct rusage usage;
 
     if (getrusage(RUSAGE_SELF, &usage) < 0) {
         speed_die("getrusage");
     }
-    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+    return usage;
 }
 
 void speed_begin(void)
 {
     wall_begin = lt_clock_mono_ns(lt_clock_real());
-    cpu_begin = cpu_seconds();
+    usage_begin = usage_now();
 }
 
 static int count_threads(void)
@@ -115,12 +120,15 @@ static long resident_kib(void)
 
 void speed_end(long count, unsigned long check)
 {
-    double cpu = cpu_seconds() - cpu_begin;
+    struct rusage usage = usage_now();
+    double user = seconds(usage.ru_utime) - seconds(usage_begin.ru_utime);
+    double kernel = seconds(usage.ru_stime) - seconds(usage_begin.ru_stime);
     double wall = (double)(lt_clock_mono_ns(lt_clock_real()) - wall_begin) / 1e9;
 
-    printf("{\"records\": %ld, \"seconds\": %.6f, \"cpu\": %.6f, \"threads\": %d, \"rss_kib\": "
-           "%ld, \"check\": %lu}\n",
-           count, wall, cpu, count_threads(), resident_kib(), check);
+    printf(
+        "{\"records\": %ld, \"seconds\": %.6f, \"user\": %.6f, \"kernel\": %.6f, \"threads\": %d, "
+        "\"rss_kib\": %ld, \"check\": %lu}\n",
+        count, wall, user, kernel, count_threads(), resident_kib(), check);
 }
 
 void speed_pause(void)
