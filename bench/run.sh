@@ -20,6 +20,7 @@ while [ $# -gt 0 ]; do
 	shift
 done
 total=256MiB fetch_total=1GiB disk_total=128MiB repeat=5 latency=2s
+[ -z "$peer" ] || latency=1s # every load runs twice then
 if [ -n "$quick" ]; then
 	total=64MiB fetch_total=256MiB disk_total=32MiB repeat=3 latency=1s
 fi
@@ -56,7 +57,7 @@ measure() {
 	shift 2
 	printf '\n### %s\n' "$title"
 	[ -z "$peer" ] || set -- "$@" --peer "$peer" ${peer_pid:+--peer-pid "$peer_pid"}
-	"$build/leat-bench" "$mode" -q -b "$address" --server-pid "$server_pid" --repeat "$repeat" "$@" >"$dir/out" || {
+	"$build/leat-bench" "$mode" -q -b "$address" --server-pid "$server_pid" --repeat "$repeat" --warmup 500ms "$@" >"$dir/out" || {
 		cat "$dir/out"
 		return 1
 	}
