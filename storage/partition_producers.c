@@ -6,8 +6,9 @@
  * So after a crash only the tail that recovery walks is looked at again. Nothing waits for the disk here: should a power cut
  * leave the newest file damaged, the one before it, a checkpoint older, has long been written, and without both the log is read
  * from its start. A log without idempotent producers has these files too, empty ones, which spare its next start that walk.
- * State of batches that retention took can be lost with the files: their producers may then go on at any sequence, as in
- * Kafka. */
+ * A file that ends below log start is not used: batches behind it are gone, and a state that misses them would take the
+ * next ones for gaps. State of batches that retention took can be lost so, or with the files: their producers may then go
+ * on at any sequence, as in Kafka. */
 #include <stdio.h>
 #include <string.h>
 
@@ -30,10 +31,12 @@ static void remove_file(struct log_partition *part, int64_t offset)
 
 /* ---- load ---- */
 
-/* The file with the largest offset <= `most` that can be read; *ret_offset -1: none. Those that cannot are removed. */
+/* The file with the largest offset from `least` to `most` that can be read; *ret_offset -1: none. Those that cannot are
+ * removed. */
 static int read_newest(struct log_partition *part,
                        const int64_t *saved,
                        size_t count,
+                       int64_t least,
                        int64_t most,
                        int64_t *ret_offset)
 {
@@ -42,10 +45,11 @@ static int read_newest(struct log_partition *part,
         for (size_t i = 0; i < count; i++) {
             best = saved[i] > best && saved[i] <= most ? saved[i] : best;
         }
-        *ret_offset = best;
-        if (best < 0) {
+        if (best < least) {
+            *ret_offset = -1;
             return 0;
         }
+        *ret_offset = best;
         int err = log_producers_read(part->env->ops, part->dir, best, &part->producers);
         if (err == 0 || err == LEAT_ENOMEM) {
             return err;
@@ -60,13 +64,13 @@ int log_partition_load_producers(struct log_partition *part, const int64_t *save
     int64_t log_start = atomic_load_explicit(&part->log_start, memory_order_relaxed);
     int64_t log_end = atomic_load_explicit(&part->log_end, memory_order_relaxed);
     int64_t from;
-    int err = read_newest(part, saved, count, log_end, &from);
+    int err = read_newest(part, saved, count, log_start, log_end, &from);
     if (err != 0) {
         return err;
     }
     for (size_t i = 0; i < count; i++) {
         if (saved[i] != from) {
-            remove_file(part, saved[i]); /* of a tail that was cut, or older */
+            remove_file(part, saved[i]); /* of a tail that was cut, below log start, or older */
         }
     }
     part->producers_saved = from;

@@ -318,6 +318,38 @@ START_TEST(retention_forgets_no_producer)
 }
 END_TEST
 
+/* Log start passed the newest file, and the server was killed before the next one. A state that ends there would take what
+ * comes next for a gap; so only those count whose batches are still in the log. */
+START_TEST(a_file_below_log_start_is_not_used)
+{
+    bool gone = _i == 1;
+    int64_t start;
+    fx.config.segment_bytes = 200; /* two batches */
+    log_fixture_open(&fx, true, 0);
+    stored(7, 0, 0, 1, 0);
+    stored(8, 0, 0, 1, 1);
+    int64_t point = checkpoint();
+    for (int i = 1; i < 5; i++) {
+        stored(7, 0, i, 1, i + 1);
+    }
+    stored(9, 0, 0, 1, 6);
+    log_fixture_flush(&fx);
+    ck_assert_int_eq(log_partition_raise_log_start(fx.part, 6, &start), 0);
+    if (gone) {
+        ck_assert(log_partition_retention_plan(fx.part, true));
+        ck_assert_int_eq(log_partition_retention_apply(fx.part), 0);
+    }
+    fx.open_log_start = start;
+    log_fixture_close(&fx, false);
+    log_fixture_open(&fx, false, point);
+    ck_assert_int_eq(log_fixture_offsets(&fx).log_start, 6);
+    ck_assert_int_eq(test_file_size(log_fixture_file(&fx, 2, ".producers")), -1);
+    duplicate(9, 0, 0, 1, 6);
+    stored(7, 0, 5, 1, 7);
+    stored(8, 0, 1, 1, 8);
+}
+END_TEST
+
 /* A partition without producers has files too: its next start reads no old batches. */
 START_TEST(a_log_without_producers_has_a_file)
 {
@@ -416,6 +448,7 @@ int main(void)
     tcase_add_loop_test(tc, a_damaged_file_is_passed_by, 0, LOG_PRODUCER_FILE_HEAD);
     tcase_add_test(tc, a_cut_tail_is_not_remembered);
     tcase_add_test(tc, retention_forgets_no_producer);
+    tcase_add_loop_test(tc, a_file_below_log_start_is_not_used, 0, 2);
     tcase_add_test(tc, a_log_without_producers_has_a_file);
     tcase_add_loop_test(tc, the_file_before_it_is_enough, 0, 2);
     suite_add_tcase(suite, tc);
