@@ -343,7 +343,11 @@ static void checkpoint(struct log_background *background)
     for (size_t i = 0; i < count; i++) {
         struct log_partition *part = slots[i]->part;
         struct log_offsets offsets;
-        if (!log_partition_loaded(part) || log_partition_offsets(part, &offsets) < 0 ||
+        if (!log_partition_loaded(part)) {
+            continue;
+        }
+        log_partition_expire_producers(part); /* also where nothing is written any more */
+        if (log_partition_offsets(part, &offsets) < 0 ||
             offsets.log_end == log_partition_recovery_point(part)) {
             continue;
         }

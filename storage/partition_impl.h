@@ -92,6 +92,9 @@ int log_partition_checkpoint(struct log_partition *part, int64_t *ret_recovery_p
 int64_t log_partition_recovery_point(const struct log_partition *part);
 int64_t log_partition_log_start(const struct log_partition *part);
 
+/* Forget the producers that were silent for producer.id.expiration.ms. The partition is loaded. Any thread. */
+void log_partition_expire_producers(struct log_partition *part);
+
 /* One retention round by time, size and log start. `wall_trusted` false: nothing goes by time. Two steps, so that the new
  * log start is on disk before files go: plan raises log start and returns true when there is something to remove;
  * the store writes log-start-offset-checkpoint; apply renames to .deleted (unlinked by log_partition_reap later). */

@@ -158,6 +158,16 @@ void log_partition_save_producers(struct log_partition *part, int64_t end, struc
 
 /* ---- what is known ---- */
 
+void log_partition_expire_producers(struct log_partition *part)
+{
+    struct log_config config;
+    log_partition_config(part, &config);
+    (void)pthread_mutex_lock(&part->mutex);
+    (void)log_producers_expire(&part->producers, lt_clock_wall_ms(part->env->clock),
+                               config.producer_expiration_ms); /* how many does not matter */
+    (void)pthread_mutex_unlock(&part->mutex);
+}
+
 int log_partition_producers(struct log_partition *part,
                             struct log_producer_info **ret_infos,
                             size_t *ret_count)
@@ -167,6 +177,7 @@ int log_partition_producers(struct log_partition *part,
         return err;
     }
     size_t count = 0;
+    log_partition_expire_producers(part);
     (void)pthread_mutex_lock(&part->mutex);
     struct log_producer_info *infos =
         part->producers.count == 0 ? NULL : lt_calloc(part->producers.count, sizeof(*infos));

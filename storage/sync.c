@@ -37,10 +37,6 @@ static void begin_round(struct log_partition *part, struct round *round)
     part->dirty_told = false;
     part->dirty_since_ms = -1;
     if (round->producers != NULL) {
-        struct log_config config;
-        log_partition_config(part, &config);
-        (void)log_producers_expire(&part->producers, lt_clock_wall_ms(part->env->clock),
-                                   config.producer_expiration_ms); /* how many does not matter */
         round->err = log_producers_encode(&part->producers, round->log_end, round->producers);
     }
     (void)pthread_mutex_unlock(&part->mutex);
