@@ -25,7 +25,6 @@
 #define DELETE_SUFFIX "-delete"
 
 static int make_dirs(const struct lt_file_ops *ops, const char *path, struct leat_error **reterr);
-static int lock(struct log_data_dir *dir, struct leat_error **reterr);
 static int read_identity(struct log_data_dir *dir, int32_t node_id, struct leat_error **reterr);
 static int list(struct log_data_dir *dir, bool *ret_empty, struct leat_error **reterr);
 
@@ -42,7 +41,7 @@ int log_data_dir_open(const struct lt_file_ops *ops,
     bool empty = false;
     int err = make_dirs(ops, path, reterr);
     if (err == 0) {
-        err = lock(&dir, reterr);
+        err = log_data_dir_lock(ops, path, &dir.lock_fd, reterr);
     }
     if (err == 0) {
         err = list(&dir, &empty, reterr);
@@ -141,13 +140,15 @@ static bool try_lock(int fd)
     return flock(fd, LOCK_EX | LOCK_NB) == 0 && fcntl(fd, F_OFD_SETLK, &whole) == 0;
 }
 
-static int lock(struct log_data_dir *dir, struct leat_error **reterr)
+int log_data_dir_lock(const struct lt_file_ops *ops,
+                      const char *dir,
+                      int *ret_fd,
+                      struct leat_error **reterr)
 {
-    const struct lt_file_ops *ops = dir->ops;
     char path[4096];
-    int length = snprintf(path, sizeof(path), "%s/" LOCK_NAME, dir->path);
+    int length = snprintf(path, sizeof(path), "%s/" LOCK_NAME, dir);
     if (length < 0 || (size_t)length >= sizeof(path)) {
-        return lt_error_set(reterr, LEAT_EINVAL, "%s: path too long", dir->path);
+        return lt_error_set(reterr, LEAT_EINVAL, "%s: path too long", dir);
     }
     int fd;
     int err = ops->open(ops, path, O_RDWR | O_CREAT, 0644, &fd);
@@ -164,8 +165,8 @@ static int lock(struct log_data_dir *dir, struct leat_error **reterr)
         pid[strspn(pid, "0123456789")] = '\0';
         (void)ops->close(ops, fd); /* not ours */
         return lt_error_set(reterr, LEAT_ELOCKED,
-                            "%s: in use by process %s; stop it, or use another data folder",
-                            dir->path, pid[0] == '\0' ? "(unknown: it wrote no pid)" : pid);
+                            "%s: in use by process %s; stop it, or use another data folder", dir,
+                            pid[0] == '\0' ? "(unknown: it wrote no pid)" : pid);
     }
     length = snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
     err = ops->ftruncate(ops, fd, 0);
@@ -181,7 +182,7 @@ static int lock(struct log_data_dir *dir, struct leat_error **reterr)
         (void)ops->close(ops, fd); /* the first error is the one to report */
         return err;
     }
-    dir->lock_fd = fd;
+    *ret_fd = fd;
     return 0;
 }
 

@@ -53,6 +53,13 @@ int log_data_dir_open(const struct lt_file_ops *ops,
                       struct log_data_dir *ret_dir,
                       struct leat_error **reterr);
 
+/* Only the lock of a directory that is there: nobody else may use it until the descriptor is closed. LEAT_ELOCKED names the
+ * owner's pid; LEAT_EREADONLY, LEAT_EIO. */
+int log_data_dir_lock(const struct lt_file_ops *ops,
+                      const char *dir,
+                      int *ret_fd,
+                      struct leat_error **reterr);
+
 /* Unlock and free; a directory that was never opened (path NULL) is accepted. */
 void log_data_dir_release(struct log_data_dir *dir);
 

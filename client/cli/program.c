@@ -48,10 +48,11 @@ static int run_other(struct cli *cli, int argc, char **argv)
 
 const struct cli_command cli_segment = {
     .name = "segment",
-    .summary = "dump and verify log files without a server (leat-segment)",
+    .summary = "dump, verify and repair log files without a server (leat-segment)",
     .args = "COMMAND..",
     .doc = "Runs leat-segment, which works on files while no server uses them.",
-    .examples = "leat segment verify DIR\nleat segment dump FILE.log\n",
+    .examples = "leat segment verify DIR\nleat segment dump FILE.log\n"
+                "leat segment repair DIR/orders-0 --skip-batch 4711 --dry-run\n",
     .program = "leat-segment",
     .run = run_other,
 };

@@ -1,22 +1,32 @@
-/* leat-segment: looks into log files on disk, without a server.
+/* leat-segment: looks into log files on disk, without a server, and repairs them.
  *
- * `dump` prints what the files hold, `verify` checks it. Both only read. Messages go to stderr, data to stdout.
- * Exit codes: 0 done, 1 something failed or was found, 2 wrong usage. */
+ * `dump` prints what the files hold, `verify` checks it, both only read; `repair` takes damage out. Messages go to stderr,
+ * data to stdout. Exit codes: 0 done, 1 something failed or was found, 2 wrong usage. */
 #include <argp.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "storage/tools/dump.h"
+#include "storage/tools/repair.h"
 #include "storage/tools/verify.h"
 
 #define EXIT_FOUND 1
 #define EXIT_USAGE 2
 
-enum option_key { OPT_RECORDS = 0x100, OPT_JSON, OPT_RANGE, OPT_DEEP };
+enum option_key {
+    OPT_RECORDS = 0x100,
+    OPT_JSON,
+    OPT_RANGE,
+    OPT_DEEP,
+    OPT_TRUNCATE,
+    OPT_SKIP,
+    OPT_DRY_RUN,
+};
 
 struct arguments {
     char **paths; /* of argv */
@@ -24,10 +34,13 @@ struct arguments {
     struct log_dump_options dump;
     bool json;
     bool deep;
+    struct log_repair_options repair; /* kind 0: not said yet */
+    bool yes;
 };
 
 static int run_dump(const struct arguments *args);
 static int run_verify(const struct arguments *args);
+static int run_repair(const struct arguments *args);
 
 static void say(const char *text)
 {
@@ -66,6 +79,23 @@ static bool parse_range(const char *text, int64_t *ret_from, int64_t *ret_end)
 }
 
 /* argp may print and exit: there is one thread. NOLINTBEGIN(concurrency-mt-unsafe) */
+static void parse_repair(int key, const char *arg, struct argp_state *state)
+{
+    struct arguments *args = state->input;
+    const char *name = key == OPT_TRUNCATE ? "--truncate-at" : "--skip-batch";
+    char *end = NULL;
+    errno = 0;
+    long long offset = strtoll(arg, &end, 10);
+    if (errno != 0 || end == arg || *end != '\0' || offset < 0) {
+        argp_error(state, "%s: \"%s\" is not an offset", name, arg);
+    }
+    if (args->repair.kind != 0) {
+        argp_error(state, "one repair at a time: --truncate-at or --skip-batch, once");
+    }
+    args->repair.kind = key == OPT_TRUNCATE ? LOG_REPAIR_TRUNCATE : LOG_REPAIR_SKIP;
+    args->repair.offset = offset;
+}
+
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
     struct arguments *args = state->input;
@@ -78,6 +108,16 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case OPT_DEEP:
         args->deep = true;
+        return 0;
+    case OPT_TRUNCATE:
+    case OPT_SKIP:
+        parse_repair(key, arg, state);
+        return 0;
+    case OPT_DRY_RUN:
+        args->repair.dry_run = true;
+        return 0;
+    case 'y':
+        args->yes = true;
         return 0;
     case OPT_RANGE:
         if (!parse_range(arg, &args->dump.offset_from, &args->dump.offset_end)) {
@@ -116,6 +156,15 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     "\vExit code 1 if there is a problem. Notes (missing indexes, reserved space, gaps left by " \
     "compaction) are none. Use it while no server writes to the files. Nothing is ever written."
 
+#define REPAIR_DOC                                                                                 \
+    "Take damage out of a partition's log.\n\n"                                                    \
+    "  leat-segment repair data/orders-0 --skip-batch 4711 --dry-run\n"                            \
+    "  leat-segment repair data/orders-0 --truncate-at 4711 --yes"                                 \
+    "\vPARTITION-DIR is <topic>-<partition> in a data directory that no server uses. "             \
+    "`leat-segment "                                                                               \
+    "verify` and the server's log name the offsets. What is taken out is kept beside the log, in " \
+    ".cut files. With a truncation the next start looks at all logs, as after a crash."
+
 static const struct argp_option dump_options[] = {
     {"records", OPT_RECORDS, NULL, 0, "Print each record, with its key and value", 0},
     {"print-data-log", OPT_RECORDS, NULL, OPTION_ALIAS, NULL, 0},
@@ -133,6 +182,18 @@ static const struct argp_option verify_options[] = {
     {0},
 };
 
+static const struct argp_option repair_options[] = {
+    {"truncate-at", OPT_TRUNCATE, "OFFSET", 0,
+     "End the log before the batch that holds OFFSET; that batch and all behind it go", 0},
+    {"skip-batch", OPT_SKIP, "OFFSET", 0,
+     "Take out the damaged bytes at OFFSET; all other offsets stay", 0},
+    {"dry-run", OPT_DRY_RUN, NULL, 0, "Say what would be done, change nothing", 0},
+    {"yes", 'y', NULL, 0, "Do not ask", 0},
+    {"json", OPT_JSON, NULL, 0, "One JSON object per line", 0},
+    {NULL, 'h', NULL, 0, "Short help", 0},
+    {0},
+};
+
 static const struct command {
     const char *name;
     struct argp argp;
@@ -140,18 +201,22 @@ static const struct command {
 } commands[] = {
     {"dump", {dump_options, parse_option, "PATH..", DUMP_DOC, NULL, NULL, NULL}, run_dump},
     {"verify", {verify_options, parse_option, "PATH..", VERIFY_DOC, NULL, NULL, NULL}, run_verify},
+    {"repair",
+     {repair_options, parse_option, "PARTITION-DIR", REPAIR_DOC, NULL, NULL, NULL},
+     run_repair},
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
 static void usage(FILE *file)
 {
-    (void)fputs("Usage: leat-segment dump|verify [OPTION..] PATH..\n"
-                "Look into log files on disk: offline, read-only.\n\n"
+    (void)fputs("Usage: leat-segment dump|verify|repair [OPTION..] PATH..\n"
+                "Look into log files on disk, offline.\n\n"
                 "  leat-segment dump --records data/orders-0     what stands in a partition\n"
                 "  leat-segment verify data                      is everything sound?\n\n"
                 "  dump      print batches, records, index entries, checkpoints\n"
                 "  verify    check checksums, order of offsets, indexes\n"
+                "  repair    take damage out of a partition's log; the others change nothing\n"
                 "  help      this text; leat-segment COMMAND --help for a command's options\n"
                 "  --version\n",
                 file);
@@ -275,6 +340,48 @@ static int run_verify(const struct arguments *args)
             code = EXIT_FOUND;
         }
         log_files_release(&files);
+    }
+    return code;
+}
+
+/* Changing a log is asked for on a terminal; without one --yes has to say it. */
+static int confirm(const struct arguments *args)
+{
+    char answer[16];
+    if (args->yes || args->repair.dry_run) {
+        return 0;
+    }
+    if (isatty(STDIN_FILENO) == 0) {
+        say("repair changes files: say --yes, or look first with --dry-run");
+        return EXIT_USAGE;
+    }
+    (void)fprintf(stderr, "leat-segment: %s in %s at offset %lld? [y/N] ",
+                  args->repair.kind == LOG_REPAIR_TRUNCATE ? "cut the log" : "take damage out",
+                  args->paths[0], (long long)args->repair.offset);
+    bool yes = fgets(answer, sizeof(answer), stdin) != NULL && (*answer == 'y' || *answer == 'Y');
+    return yes ? 0 : EXIT_FOUND;
+}
+
+static int run_repair(const struct arguments *args)
+{
+    struct log_out out = {.file = stdout, .json = args->json};
+    struct log_repair_options options = args->repair;
+    struct leat_error *error = NULL;
+    if (options.kind == 0 || args->path_count != 1) {
+        say(options.kind == 0 ? "say --truncate-at OFFSET or --skip-batch OFFSET"
+                              : "one partition at a time");
+        return EXIT_USAGE;
+    }
+    int code = confirm(args);
+    if (code != 0) {
+        return code;
+    }
+    options.ops = args->dump.ops;
+    int err = log_repair(args->paths[0], &options, &out, &error);
+    if (err != 0) {
+        say(error != NULL ? lt_error_message(error) : lt_err_text(err));
+        lt_error_free(error);
+        code = EXIT_FOUND;
     }
     return code;
 }
