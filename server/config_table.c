@@ -6,6 +6,7 @@
 
 #include "server/config.h"
 #include "server/config_value.h"
+#include "storage/producer_state.h"
 
 const struct srv_config_row srv_broker_rows[] = {
     {.name = "node.id",
@@ -497,7 +498,7 @@ const struct srv_config_row srv_broker_rows[] = {
      .type = SRV_INT,
      .value_default = "100000",
      .min = 1,
-     .max = INT32_MAX,
+     .max = LOG_PRODUCERS_MAX,
      .field = SRV_FIELD_I64,
      .offset = offsetof(struct srv_settings, producers_max),
      .doc = "Idempotent producers that a partition remembers; above it the one that was silent "

@@ -13,7 +13,10 @@
 #define VERSION 1
 #define CRC_FROM 6
 #define PATH_SIZE 4352
-#define FILE_SIZE_MAX ((size_t)256 << 20)
+#define FILE_SIZE_MAX         \
+    (LOG_PRODUCER_FILE_HEAD + \
+     LOG_PRODUCERS_MAX *      \
+         (size_t)(LOG_PRODUCER_FILE_ENTRY + LOG_PRODUCER_BATCHES * LOG_PRODUCER_FILE_BATCH))
 
 static uint8_t *encode_batch(uint8_t *at, const struct log_producer_batch *batch)
 {

@@ -20,7 +20,7 @@ int32_t log_sequence_add(int32_t sequence, int32_t count)
 
 void log_producers_init(struct log_producers *producers, size_t count_max)
 {
-    LT_ASSERT(count_max > 0);
+    LT_ASSERT(count_max > 0 && count_max <= LOG_PRODUCERS_MAX);
     producers->table = NULL;
     TAILQ_INIT(&producers->list);
     producers->count = 0;

@@ -26,6 +26,7 @@
 #include "proto/record_batch.h"
 
 #define LOG_PRODUCER_BATCHES 5
+#define LOG_PRODUCERS_MAX 1000000 /* the largest limit of a table: its file is read as a whole */
 
 struct log_producer_batch {
     int32_t first_sequence;

@@ -119,6 +119,8 @@ static const struct value_case value_cases[] = {
     {false, "num.partitions", "", NULL, "Not a number"},
     {false, "num.partitions", "--1", NULL, "Not a number"},
     {false, "num.partitions", "9999999999999999999999", NULL, "Not a number"},
+    {false, "leat.producers.max", "1000001", NULL,
+     "no more than 1000000"}, /* its file has a limit */
     {false, "auto.create.topics.enable", "TRUE", "true", NULL},
     {false, "auto.create.topics.enable", "yes", NULL, "either true or false"},
     {false, "log.level", "loud", NULL, "String must be one of: debug, info, warn, error"},
