@@ -79,7 +79,7 @@ topic_memory() { # leat's own key is unknown to a peer, so the topics are made o
 for batch in 16KiB 64KiB 1000KiB; do
 	topic_memory "memory-$batch"
 	bench "produce, $batch batches, memory" -t "memory-$batch" --create "1,$memory" --work produce --batch "$batch" --total "$total" \
-		--warm-memory 1GiB
+		--warmup 200ms --warm-memory 1GiB
 done
 bench 'fetch from page cache, 1 MiB per request' -t memory-64KiB --create "1,$memory" --work fetch --total "$fetch_total"
 topic_memory memory-one
@@ -92,7 +92,7 @@ measure e2e 'end to end, 1000 records/s of 100 B, open loop, memory' -t memory-e
 	--duration 1s --repeat 3
 disk=flush.messages=1
 bench 'produce, 64 KiB batches, disk' -t disk-64KiB --create "1,$disk" --work produce --batch 64KiB --total "$disk_total" \
-	--warm-memory 1GiB
+	--warmup 200ms --warm-memory 1GiB
 bench 'one 100 B record per request, one connection, disk' -t disk-one --create "1,$disk" --work produce --batch 1 \
 	--inflight 1 --duration "$latency"
 bench 'one 100 B record per request, 64 connections, disk' -t disk-one --create "1,$disk" --work produce --batch 1 \
