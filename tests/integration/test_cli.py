@@ -20,7 +20,7 @@ def server():
 
 def leat(server, *args, stdin="", status=0, environ=None):
     env = {k: v for k, v in os.environ.items() if not k.startswith("LEAT_")}
-    env.update(environ or {}, HOME="/nonexistent")
+    env.update(environ or {}, HOME="/proc/nonexistent")
     address = ["-b", server.address] if server else []
     done = subprocess.run(
         [BUILD / "leat", *args, *address], input=stdin, capture_output=True, text=True, timeout=60, check=False, env=env

@@ -142,11 +142,11 @@ def test_leatd_is_found_beside_leat_only_if_it_is_there(tmp_path):
     alone = tmp_path / "leat"
     shutil.copy(LEAT, alone)
     done = subprocess.run(
-        [alone, "dev", "--port", "0"], env=environment({"PATH": "/nonexistent"}), capture_output=True, text=True, check=False
+        [alone, "dev", "--port", "0"], env=environment({"PATH": "/proc/nonexistent"}), capture_output=True, text=True, check=False
     )
     assert done.returncode == 1 and "cannot run" in done.stderr
     (tmp_path / "leatd").symlink_to(BUILD / "leatd")
-    with Dev(program=alone, env={"PATH": "/nonexistent"}, tmp=tmp_path) as dev:
+    with Dev(program=alone, env={"PATH": "/proc/nonexistent"}, tmp=tmp_path) as dev:
         assert dev.ready["broker"]
 
 

@@ -126,8 +126,8 @@ def test_each_value_with_its_source_strongest_first(home):
     assert sources(home, "-b", "h:1", "-X", "bootstrap.servers=x:2")["bootstrap.servers"] == ("h:1", "-b")
     home.file.write_text("client.id = top\n")
     assert sources(home)["client.id"] == ("top", f"top level {config}:1")
-    assert sources(home, XDG_CONFIG_HOME="/nonexistent")["client.id"] == ("leat", "default")
-    assert sources(home, LEAT_CONFIG=str(home.file), XDG_CONFIG_HOME="/nonexistent")["client.id"][0] == "top"
+    assert sources(home, XDG_CONFIG_HOME="/proc/nonexistent")["client.id"] == ("leat", "default")
+    assert sources(home, LEAT_CONFIG=str(home.file), XDG_CONFIG_HOME="/proc/nonexistent")["client.id"][0] == "top"
 
 
 def test_the_sources_shown_are_those_in_force(home):

@@ -23,7 +23,7 @@ CONSUMER_LINES = re.compile(
 
 def environ(**changes):
     env = {k: v for k, v in os.environ.items() if not k.startswith("LEAT_")}
-    env.update(changes, HOME="/nonexistent")
+    env.update(changes, HOME="/proc/nonexistent")
     return env
 
 

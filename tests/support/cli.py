@@ -16,7 +16,7 @@ GOLDEN = TOP / "tests/golden/cli"
 
 def environment(extra=None):
     env = {k: v for k, v in os.environ.items() if not k.startswith(("LEAT_", "XDG_"))}
-    env.update({"HOME": "/nonexistent", **(extra or {})})
+    env.update({"HOME": "/proc/nonexistent", **(extra or {})})
     return env
 
 

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def run(*command, **environ):
-    done = subprocess.run([str(word) for word in command], env=dict(os.environ, HOME="/nonexistent", **environ),
+    done = subprocess.run([str(word) for word in command], env=dict(os.environ, HOME="/proc/nonexistent", **environ),
                           capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}{done.stderr}"
     return done.stdout

@@ -15,7 +15,7 @@ EXAMPLES = BUILD / "client/examples"
 
 
 def run(command, address=None, stdin=None, timeout=60):
-    environ = dict(os.environ, HOME="/nonexistent")
+    environ = dict(os.environ, HOME="/proc/nonexistent")
     if address:
         environ["LEAT_BOOTSTRAP_SERVERS"] = address
     done = subprocess.run([str(word) for word in command], input=stdin, env=environ, capture_output=True, text=True,
@@ -57,7 +57,7 @@ def test_memory_may_end_anywhere(server):
 
 
 def test_unreachable_is_explained():
-    environ = dict(os.environ, LEAT_BOOTSTRAP_SERVERS="127.0.0.1:2,no-such-host.invalid:9092", HOME="/nonexistent")
+    environ = dict(os.environ, LEAT_BOOTSTRAP_SERVERS="127.0.0.1:2,no-such-host.invalid:9092", HOME="/proc/nonexistent")
     done = subprocess.run([EXAMPLES / "example_hello"], env=environ, capture_output=True, text=True, timeout=30,
                           check=False)
     assert done.returncode == 1 and done.stdout == ""

@@ -112,7 +112,7 @@ static const struct {
     {"[p]\na = 1\n", ":1: sections are"},
     {"a = ${env:LT_TEST_NOT_SET}\n", ":1: variable LT_TEST_NOT_SET"},
     {"\n\na = ${vault:x}\n", ":3: ${vault:x}"},
-    {"a = ${file:/nonexistent/x}\n", ":1: /nonexistent/x"},
+    {"a = ${file:/proc/nonexistent/x}\n", ":1: /proc/nonexistent/x"},
 };
 
 /* What cannot be meant is refused with file and line. */
@@ -137,7 +137,7 @@ START_TEST(include_has_a_depth)
 
     ck_assert_int_eq(lt_properties_load(write_file("a", "include = a\n"), 0, &props, NULL),
                      LEAT_ECONFIG);
-    ck_assert_int_eq(lt_properties_load("/nonexistent/file", 0, &props, NULL), LEAT_ENOENT);
+    ck_assert_int_eq(lt_properties_load("/proc/nonexistent/file", 0, &props, NULL), LEAT_ENOENT);
 }
 END_TEST
 
