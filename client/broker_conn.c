@@ -16,6 +16,10 @@
 #define IOV_MAX_USED 64
 #define READ_ROUNDS_MAX 16 /* receives per event, so that one broker does not starve the others */
 #define FRAME_SIZE_MAX ((size_t)1 << 30)
+#define IN_SIZE ((size_t)64 << 10)
+#define IN_SIZE_FETCH ((size_t)4 << 10)  /* the rest of an answer goes to its place */
+#define WAKE_SIZE_MIN ((size_t)64 << 10) /* less is not worth the call: it has come already */
+#define WAKE_SIZE_MAX ((size_t)1 << 20)  /* the kernel makes its buffer as large */
 #define NS_PER_MS 1000000
 
 static void on_readable(evutil_socket_t fd, short what, void *arg);
@@ -40,7 +44,8 @@ struct lc_broker *lc_broker_get(
         return NULL;
     }
     broker->host = lt_strdup(host);
-    broker->in = lt_malloc(LC_IN_SIZE);
+    broker->in_room = owner == NULL ? IN_SIZE : IN_SIZE_FETCH;
+    broker->in = lt_malloc(broker->in_room);
     if (broker->host == NULL || broker->in == NULL) {
         lt_free(broker->host);
         lt_free(broker->in);
@@ -89,6 +94,7 @@ int lc_broker_watch(struct lc_broker *broker, int fd)
         return LEAT_ENOMEM;
     }
     broker->fd = fd;
+    broker->wake_size = 1;
     broker->write_wanted = true;
     return 0;
 }
@@ -530,7 +536,7 @@ static void take_frames(struct lc_broker *broker)
             refuse_frame(broker, err);
             return;
         }
-        if (err == LEAT_EAGAIN && (rest.size < 4 || need <= LC_IN_SIZE - at)) {
+        if (err == LEAT_EAGAIN && (rest.size < 4 || need <= broker->in_room - at)) {
             break; /* it fits into `in` when the rest has come */
         }
         frame = lc_pool_bytes(broker->client->pool, need - 4);
@@ -558,13 +564,42 @@ static void take_frames(struct lc_broker *broker)
     }
 }
 
+/* Sleep until this many more bytes are there, not at each segment: that is a wake-up and a receive per 64 KiB. Only a hint: the
+ * socket is also readable at the end of the stream, and when the kernel's buffer is full. */
+static void wake_at(struct lc_broker *broker, size_t size)
+{
+    int wake_size = size < WAKE_SIZE_MIN ? 1 : (int)(size < WAKE_SIZE_MAX ? size : WAKE_SIZE_MAX);
+
+    if (wake_size != broker->wake_size &&
+        setsockopt(broker->fd, SOL_SOCKET, SO_RCVLOWAT, &wake_size, sizeof(wake_size)) == 0) {
+        broker->wake_size = wake_size;
+    }
+}
+
+/* `size` more bytes of the large frame are there. Returns whether more may be. */
+static bool take_part(struct lc_broker *broker, size_t size)
+{
+    struct lc_bytes *frame = broker->frame;
+
+    frame->buf.size += size;
+    broker->frame_left -= size;
+    wake_at(broker, broker->frame_left);
+    if (broker->frame_left > 0) {
+        return false;
+    }
+    broker->frame = NULL;
+    take_answer(broker, frame);
+    lc_bytes_unref(frame);
+    return broker->fd >= 0 && !TAILQ_EMPTY(&broker->waiting);
+}
+
 /* Receive once. Returns false when there is nothing more for now, or the connection is gone. */
 static bool receive(struct lc_broker *broker)
 {
     bool large = broker->frame != NULL;
     uint8_t *to =
         large ? broker->frame->buf.data + broker->frame->buf.size : broker->in + broker->in_size;
-    size_t room = large ? broker->frame_left : LC_IN_SIZE - broker->in_size;
+    size_t room = large ? broker->frame_left : broker->in_room - broker->in_size;
     ssize_t got = recv(broker->fd, to, room, MSG_DONTWAIT);
 
     if (got < 0 && errno == EINTR) {
@@ -586,19 +621,14 @@ static bool receive(struct lc_broker *broker)
     }
     broker->got_bytes = true;
     lc_stat_add(&broker->client->stats, LC_STAT_BYTES_RECEIVED, got);
-    if (!large) {
-        broker->in_size += (size_t)got;
-        take_frames(broker);
-    } else {
-        broker->frame->buf.size += (size_t)got;
-        broker->frame_left -= (size_t)got;
-        if (broker->frame_left == 0) {
-            struct lc_bytes *frame = broker->frame;
-
-            broker->frame = NULL;
-            take_answer(broker, frame);
-            lc_bytes_unref(frame);
-        }
+    if (large) {
+        return take_part(broker, (size_t)got);
+    }
+    broker->in_size += (size_t)got;
+    take_frames(broker);
+    if (broker->fd >= 0 && broker->frame != NULL) {
+        wake_at(broker, broker->frame_left);
+        return broker->wake_size == 1; /* else the loop tells when the rest is there */
     }
     return broker->fd >= 0 && (size_t)got == room;
 }

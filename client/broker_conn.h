@@ -67,12 +67,14 @@ struct lc_broker {
     int fd;
     struct event *read_event;
     struct event *write_event;
-    bool write_wanted; /* write_event is pending */
-    bool got_bytes;    /* something has been received on this connection */
-    uint8_t *in;       /* LC_IN_SIZE bytes, begins of frames */
-    size_t in_size;
+    bool write_wanted;      /* write_event is pending */
+    bool got_bytes;         /* something has been received on this connection */
+    uint8_t *in;            /* begins of frames */
+    size_t in_room;         /* bytes of it */
+    size_t in_size;         /* bytes in it */
     struct lc_bytes *frame; /* the large frame that is being received */
     size_t frame_left;      /* bytes it still lacks */
+    int wake_size;          /* bytes that make the socket readable */
 
     struct lc_request_list sending; /* not or not wholly written */
     struct lc_request_list waiting; /* written, answer due; oldest first */

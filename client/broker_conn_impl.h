@@ -11,7 +11,6 @@
 #include "proto/messages.h"
 
 #define LC_SEND_COUNTED 0x100 /* flag of requests that stats.h counts: all but the handshake */
-#define LC_IN_SIZE ((size_t)64 << 10)
 
 struct lc_request {
     TAILQ_ENTRY(lc_request) link;

@@ -104,6 +104,8 @@ struct lc_bytes *lc_pool_bytes(struct lc_pool *pool, size_t capacity)
     if (pool == NULL || capacity < POOL_BYTES_MIN) {
         return lc_bytes_new(capacity);
     }
+    /* Frames differ by a few bytes: what one was received into is to fit the next. */
+    capacity = (capacity + POOL_BYTES_MIN - 1) / POOL_BYTES_MIN * POOL_BYTES_MIN;
     (void)pthread_mutex_lock(&pool->lock);
     bytes = take_kept(pool, capacity);
     (void)pthread_mutex_unlock(&pool->lock);

@@ -26,6 +26,12 @@ START_TEST(memory_comes_back)
     ck_assert_uint_eq(bytes->buf.size, 0);
     ck_assert_uint_ge(bytes->buf.capacity, LARGE - 1000);
     lc_bytes_unref(bytes);
+    bytes = lc_pool_bytes(pool, LARGE * 2 - 1000); /* and some bytes more fit as well */
+    data = bytes->buf.data;
+    lc_bytes_unref(bytes);
+    bytes = lc_pool_bytes(pool, LARGE * 2);
+    ck_assert_ptr_eq(bytes->buf.data, data);
+    lc_bytes_unref(bytes);
 #else
     (void)data;
 #endif

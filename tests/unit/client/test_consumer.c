@@ -14,6 +14,8 @@
 #include "tests/support/client/consumer_fixture.h"
 #include "tests/support/test_main.h"
 
+#define LARGE_COUNT 8000 /* records, in one batch: 130 KiB */
+
 /* Every record of every partition comes once, in order, with each codec. */
 START_TEST(records_come_in_order)
 {
@@ -45,6 +47,29 @@ START_TEST(trouble_that_passes_loses_nothing)
     con_append_all(0);
     con_start(LEAT_OFFSET_START);
     con_read_up_to(0, CON_RECORDS);
+}
+END_TEST
+
+/* Answers of more than 64 KiB, one of which ends in its middle, and small ones behind them, none of which waits for more bytes. */
+START_TEST(large_and_small_answers_take_turns)
+{
+    const struct fake_rule half = {PROTO_API_FETCH, 0, 1, FAKE_HALF, 0};
+    int64_t next = 0;
+
+    if (_i == 1) {
+        fake_broker_rule(con.broker, &half);
+    }
+    con_append(0, 0, LARGE_COUNT, NULL);
+    con_start(LEAT_OFFSET_START);
+    for (int i = 0; i < 2; i++) {
+        con_read_part(0, next, LARGE_COUNT);
+        next += LARGE_COUNT;
+        con_append(0, next, 1, NULL);
+        con_read_part(0, next, 1);
+        next++;
+        con_append(0, next, LARGE_COUNT, NULL);
+    }
+    con_read_part(0, next, LARGE_COUNT);
 }
 END_TEST
 
@@ -310,6 +335,7 @@ int main(void)
     tcase_add_loop_test(tc, records_come_in_order, 0, 2);
     tcase_add_loop_test(tc, trouble_that_passes_loses_nothing, 0,
                         (int)(sizeof(troubles) / sizeof(troubles[0])));
+    tcase_add_loop_test(tc, large_and_small_answers_take_turns, 0, 2);
     tcase_add_test(tc, limits_bound_what_is_taken);
     tcase_add_test(tc, seek_starts_in_the_middle_of_a_batch);
     tcase_add_test(tc, damage_is_told);
