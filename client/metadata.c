@@ -185,6 +185,7 @@ struct lc_topic *lc_metadata_topic(struct leat_client *client, const char *name,
     if (!topic->known) {
         metadata->retry_at = 0; /* new: no reason to pause */
         lc_metadata_refresh(client);
+        lc_client_again(client);
     }
     return topic;
 }
@@ -198,8 +199,13 @@ void lc_metadata_drop(struct leat_client *client, struct lc_topic *topic)
 
 void lc_metadata_refresh(struct leat_client *client)
 {
-    client->metadata->want_plain = true;
-    client->metadata->want_create = true;
+    struct lc_metadata *metadata = client->metadata;
+
+    if (metadata->want_plain && metadata->want_create) {
+        return; /* another turn would find it as this one did: the answer or the end of the pause makes one */
+    }
+    metadata->want_plain = true;
+    metadata->want_create = true;
     lc_client_again(client);
 }
 
@@ -616,6 +622,10 @@ int64_t lc_metadata_turn(struct leat_client *client, int64_t now)
     }
     broker = lc_metadata_any(client);
     if (broker == NULL) {
+        if (TAILQ_EMPTY(&client->brokers)) {
+            pause_asking(client); /* no memory for one */
+            return metadata->retry_at;
+        }
         return LC_NEVER; /* the connections make turns of their own */
     }
     if (metadata->want_create) {
