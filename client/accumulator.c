@@ -65,7 +65,7 @@ int lc_accumulator_append(struct leat_producer *p,
         .header_count = rec->header_count};
     struct proto_batch_builder empty = {.size = PROTO_BATCH_HEADER_SIZE};
     struct lc_send_partition *part = NULL;
-    int64_t deadline = 0;
+    int64_t deadline = how->deadline;
     size_t record_size = 0;
     int err = choose_partition(p, rec, &deadline, &part);
 

@@ -39,6 +39,7 @@ struct lc_send {
     struct lc_sink sink;
     leat_release_cb release; /* not NULL: the value is borrowed; called with sink.arg */
     bool urgent;             /* no linger */
+    int64_t deadline;        /* ns; until when to wait for memory and topic. 0 = max.block.ms */
 };
 
 /* Who gets a borrowed value back. */

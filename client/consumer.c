@@ -563,9 +563,12 @@ void leat_consumer_wakeup(struct leat_consumer *c)
     const uint64_t one = 1;
     int errnum = errno; /* a signal handler must not change it */
 
-    if (c != NULL) {
+    if (c != NULL && !lc_client_forked(c->client)) {
         atomic_store(&c->woken, true);
         (void)!write(c->wait_fd, &one, sizeof(one)); /* full = it is readable anyway */
+        if (!c->client->has_thread) {
+            lc_client_wake(c->client); /* there poll turns the loop */
+        }
     }
     errno = errnum;
 }

@@ -190,6 +190,16 @@ void lc_batch_deliver(struct leat_producer *p, struct lc_batch *batch)
     recycle(p, batch);
 }
 
+bool lc_due_any(struct leat_client *client)
+{
+    bool any;
+
+    (void)pthread_mutex_lock(&client->lock);
+    any = !STAILQ_EMPTY(&client->due);
+    (void)pthread_mutex_unlock(&client->lock);
+    return any;
+}
+
 int lc_due_run(struct leat_client *client)
 {
     struct lc_due_list due = STAILQ_HEAD_INITIALIZER(due);

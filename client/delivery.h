@@ -11,6 +11,9 @@
 /* A batch is done with the outcome that stands in it, and in no queue. Takes it. Must be called without the producer's lock. */
 void lc_batch_deliver(struct leat_producer *p, struct lc_batch *batch);
 
+/* Does something wait in client->due? A producer's lock may be held. */
+bool lc_due_any(struct leat_client *client);
+
 /* Run what waits in client->due; returns how many callbacks ran. */
 int lc_due_run(struct leat_client *client);
 

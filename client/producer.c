@@ -266,19 +266,22 @@ static int wait_for_record(struct leat_producer *p,
     return err;
 }
 
-/* leat_send, where a client on a base turns the loop while the topic is not known yet. */
+/* leat_send that ends at the deadline, if max.block.ms does not end it before; a client on a base turns the loop while the topic is not known yet. */
 static int queue_record(struct leat_producer *p,
                         const struct leat_record *rec,
                         struct sync_wait *wait,
                         int64_t deadline)
 {
-    const struct lc_send how = {.sink = {lc_sync_delivery, wait}, .urgent = true};
+    int64_t block = lc_deadline(p->client->clock, p->max_block_ms);
+    const struct lc_send how = {.sink = {lc_sync_delivery, wait},
+                                .urgent = true,
+                                .deadline = block < deadline ? block : deadline};
     int err = send_record(p, rec, &how);
     bool in_time = true;
 
     while (err == LEAT_EAGAIN && !p->client->has_thread && in_time) {
         (void)pthread_mutex_lock(&p->lock);
-        in_time = lc_client_wait(p->client, &p->cond, &p->lock, deadline);
+        in_time = lc_client_wait(p->client, &p->cond, &p->lock, how.deadline);
         (void)pthread_mutex_unlock(&p->lock);
         err = in_time ? send_record(p, rec, &how) : LEAT_ETIMEDOUT;
     }
@@ -375,13 +378,12 @@ int leat_producer_flush(struct leat_producer *p, int timeout_ms)
     flush = ++p->flushes;
     lc_client_wake(client);
     while (batches_before(p, flush) && in_time) {
-        if (client->dispatch) {
+        if (client->dispatch && lc_due_any(client)) {
+            /* Not leat_client_dispatch: the descriptor may also tell of records for a consumer. */
             (void)pthread_mutex_unlock(&p->lock);
-            (void)leat_client_dispatch(client, 0); /* how many ran does not matter */
+            (void)lc_due_run(client); /* how many ran does not matter */
             (void)pthread_mutex_lock(&p->lock);
-            if (!batches_before(p, flush)) {
-                break;
-            }
+            continue;
         }
         in_time = lc_client_wait(client, &p->cond, &p->lock, deadline);
     }
