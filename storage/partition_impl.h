@@ -79,13 +79,15 @@ bool log_partition_was_cut(
 int log_partition_flush(struct log_partition *part, uint64_t *ret_bytes);
 
 /* Is a flush due? Durability disk: whenever something is not flushed. Memory: by flush.messages / flush.ms; when false,
- * *ret_due_ms = monotonic time at which the next one is due, INT64_MAX = none. */
+ * *ret_due_ms = monotonic time at which the next one is due, INT64_MAX = none. When false, the next append that wants one
+ * calls env->dirty again. */
 bool log_partition_flush_due(struct log_partition *part, int64_t now_mono_ms, int64_t *ret_due_ms);
 
 /* ---- checkpoint, retention, close (background thread) ---- */
 
 /* Bring the partition's files up to a recovery point: append index entries, flush, return the point (all below is on
- * disk and in the indexes). LEAT_EFAILED: offline, keep the old point. */
+ * disk and in the indexes). LEAT_EFAILED: offline, keep the old point. Calls env->moved where it flushed something or
+ * failed. */
 int log_partition_checkpoint(struct log_partition *part, int64_t *ret_recovery_point);
 /* As they must stand in the checkpoint files: before a load what log_open_options said. Any thread, at any time; no lock
  * of the partition is held while they run. */

@@ -131,6 +131,32 @@ int log_partition_flush(struct log_partition *part, uint64_t *ret_bytes)
     return err;
 }
 
+/* Mutex held. */
+static bool is_due(const struct log_partition *part,
+                   const struct log_config *config,
+                   int64_t now_mono_ms,
+                   int64_t *ret_due_ms)
+{
+    int64_t since = part->dirty_since_ms;
+    int64_t waiting = atomic_load_explicit(&part->log_end, memory_order_relaxed) -
+                      atomic_load_explicit(&part->durable_end, memory_order_relaxed);
+    if (waiting == 0) {
+        return false;
+    }
+    if (config->durability == LOG_DURABILITY_DISK || waiting >= config->flush_messages) {
+        return true;
+    }
+    if (config->flush_ms == INT64_MAX || since < 0) {
+        return false;
+    }
+    int64_t due = since > INT64_MAX - config->flush_ms ? INT64_MAX : since + config->flush_ms;
+    if (now_mono_ms >= due) {
+        return true;
+    }
+    *ret_due_ms = due;
+    return false;
+}
+
 bool log_partition_flush_due(struct log_partition *part, int64_t now_mono_ms, int64_t *ret_due_ms)
 {
     *ret_due_ms = INT64_MAX;
@@ -141,25 +167,13 @@ bool log_partition_flush_due(struct log_partition *part, int64_t now_mono_ms, in
     struct log_config config;
     log_partition_config(part, &config);
     (void)pthread_mutex_lock(&part->mutex);
-    int64_t since = part->dirty_since_ms;
-    int64_t waiting = atomic_load_explicit(&part->log_end, memory_order_relaxed) -
-                      atomic_load_explicit(&part->durable_end, memory_order_relaxed);
+    bool due = is_due(part, &config, now_mono_ms, ret_due_ms);
+    if (!due) {
+        /* An append that was refused while a flush ran may have asked for one that is not needed; the next one asks again. */
+        part->dirty_told = false;
+    }
     (void)pthread_mutex_unlock(&part->mutex);
-    if (waiting == 0) {
-        return false;
-    }
-    if (config.durability == LOG_DURABILITY_DISK || waiting >= config.flush_messages) {
-        return true;
-    }
-    if (config.flush_ms == INT64_MAX || since < 0) {
-        return false;
-    }
-    int64_t due = since > INT64_MAX - config.flush_ms ? INT64_MAX : since + config.flush_ms;
-    if (now_mono_ms >= due) {
-        return true;
-    }
-    *ret_due_ms = due;
-    return false;
+    return due;
 }
 
 /* ---- checkpoint ---- */
@@ -187,18 +201,19 @@ static bool is_checkpointed(const struct log_partition *part, int64_t recovery_p
            (part->producers_saved >= 0 || part->active == NULL);
 }
 
-static int checkpoint_locked(struct log_partition *part, int64_t *ret_recovery_point)
+/* io_lock held. *ret_bytes: flushed on the way, also with an error. */
+static int
+checkpoint_locked(struct log_partition *part, int64_t *ret_recovery_point, uint64_t *ret_bytes)
 {
     int64_t before = atomic_load_explicit(&part->recovery_point, memory_order_relaxed);
     if (is_checkpointed(part, before)) {
         *ret_recovery_point = before;
         return atomic_load_explicit(&part->failed, memory_order_acquire) ? LEAT_EFAILED : 0;
     }
-    uint64_t bytes;
     struct lt_buf producers;
     lt_buf_init(&producers);
     struct round round = {.producers = &producers};
-    int err = flush_locked(part, &round, &bytes);
+    int err = flush_locked(part, &round, ret_bytes);
     err = err == 0 ? round.err : err;
     if (err == 0) {
         /* Entries above `end` may go along: recovery drops what is above its point. */
@@ -225,8 +240,13 @@ int log_partition_checkpoint(struct log_partition *part, int64_t *ret_recovery_p
     if (err != 0) {
         return err;
     }
-    err = checkpoint_locked(part, ret_recovery_point);
+    uint64_t bytes = 0;
+    err = checkpoint_locked(part, ret_recovery_point, &bytes);
     (void)pthread_mutex_unlock(&part->io_lock);
+    if (err != 0 || bytes > 0) {
+        part->env->moved(part->env,
+                         part); /* the flusher may find nothing left to flush and to tell */
+    }
     return err;
 }
 
@@ -264,8 +284,9 @@ int log_partition_close(struct log_partition *part, bool clean)
         return 0; /* as the last clean stop left it */
     }
     int64_t point;
+    uint64_t bytes;
     (void)pthread_mutex_lock(&part->io_lock);
-    int err = checkpoint_locked(part, &point);
+    int err = checkpoint_locked(part, &point, &bytes);
     if (err == 0) {
         (void)pthread_mutex_lock(&part->mutex);
         if (part->active != NULL) {
