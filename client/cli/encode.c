@@ -87,6 +87,26 @@ int cli_decode_hex(struct lt_slice text, struct lt_buf *out)
     return err;
 }
 
+bool cli_decode_escape(const char **text, char *ret_byte)
+{
+    static const char letters[] = "tnr\\", bytes[] = "\t\n\r\\";
+    const char *at = *text;
+    const char *letter = *at == '\0' ? NULL : strchr(letters, *at);
+    if (letter != NULL) {
+        *ret_byte = bytes[letter - letters];
+        *text = at + 1;
+        return true;
+    }
+    int high = *at == 'x' ? hex_digit((uint8_t)at[1]) : -1;
+    int low = high < 0 ? -1 : hex_digit((uint8_t)at[2]);
+    if (low < 0) {
+        return false;
+    }
+    *ret_byte = (char)(high << 4 | low);
+    *text = at + 3;
+    return true;
+}
+
 /* Bytes of the character at `at`: 1 to 4, or 0 where it is no UTF-8 (too long, a surrogate, beyond U+10FFFF). */
 static size_t utf8_size(const uint8_t *at, size_t left)
 {

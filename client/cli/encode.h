@@ -21,6 +21,10 @@ int cli_encode_decimal(int64_t number, struct lt_buf *out);
 /* The inverse of cli_encode_hex; either case. LEAT_EINVAL: no pairs of hex digits. */
 int cli_decode_hex(struct lt_slice text, struct lt_buf *out);
 
+/* The byte that an escape at `*text`, behind its backslash, stands for: \t \n \r \\ \xNN; `*text` moves behind it. False: it
+ * is none of them. */
+bool cli_decode_escape(const char **text, char *ret_byte);
+
 /* LEAT_EINVAL: not base64 (padding is required). */
 int cli_decode_base64(const char *text, struct lt_buf *out);
 

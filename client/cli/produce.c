@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "client/cli/command.h"
 #include "client/cli/deliveries.h"
+#include "client/cli/encode.h"
 #include "client/cli/interrupt.h"
 #include "client/cli/outcome.h"
 #include "client/cli/record_input.h"
@@ -36,8 +37,8 @@ enum { OPT_VALUE = 1, OPT_ACKS, OPT_PARTITIONER, OPT_PROGRESS, OPT_TXN };
 struct produce_input {
     const char *topic;
     struct cli_words files, values, headers;
-    const char *key;
-    const char *key_delimiter, *delimiter, *format;
+    const char *key, *format;
+    struct lt_slice key_delimiter, delimiter; /* null: not given */
     const char *codec, *acks, *partitioner;
     int32_t partition; /* CLI_PARTITION_OF_RECORD: not given */
     bool tombstone;    /* -Z */
@@ -86,23 +87,23 @@ static void add_pair(struct cli_words *words, struct argp_state *state, char *ar
     cli_words_add(words, state, arg);
 }
 
-/* "\t", "\n" and "\xNN" as typed in a shell. */
-static void unescape(char *text)
+/* A delimiter as typed in a shell, "\t" or "\xNN" included; any bytes, zeros too, so it has a size. */
+static struct lt_slice delimiter_or_die(struct argp_state *state, int key, char *arg)
 {
-    char *out = text;
-    for (char *in = text; *in != '\0'; in++) {
-        unsigned value;
-        if (in[0] == '\\' && in[1] == 'x' && sscanf(in + 2, "%2x", &value) == 1) {
-            *out++ = (char)(unsigned char)value;
-            in += 3;
-        } else if (in[0] == '\\' && in[1] != '\0') {
-            in++;
-            *out++ = *in == 't' ? '\t' : *in == 'n' ? '\n' : *in == 'r' ? '\r' : *in;
-        } else {
-            *out++ = *in;
+    char *out = arg;
+    const char *in = arg;
+    while (*in != '\0') {
+        char byte = *in++;
+        if (byte == '\\' && !cli_decode_escape(&in, &byte)) {
+            argp_error(state, "-%c: '\\%.3s' is none of the escapes \\t \\n \\r \\\\ \\xNN", key,
+                       in);
         }
+        *out++ = byte;
     }
-    *out = '\0';
+    if (out == arg) {
+        argp_error(state, "-%c: the delimiter is empty", key);
+    }
+    return lt_slice(arg, (size_t)(out - arg));
 }
 
 static error_t parse_word(char *arg, struct argp_state *state)
@@ -181,11 +182,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case 'K':
     case 'D':
-        unescape(arg);
-        if (*arg == '\0') {
-            argp_error(state, "-%c: the delimiter is empty", key);
-        }
-        *(key == 'K' ? &input->key_delimiter : &input->delimiter) = arg;
+        *(key == 'K' ? &input->key_delimiter : &input->delimiter) =
+            delimiter_or_die(state, key, arg);
         return 0;
     default:
         return parse_more(key, arg, state);
@@ -197,17 +195,17 @@ static int set_input(struct produce *p, struct leat_error **reterr)
 {
     const struct produce_input *input = p->input;
     bool json = p->cli->format == CLI_JSON;
-    p->records =
-        (struct cli_record_input){.topic = input->topic,
-                                  .partition = input->partition,
-                                  .key = input->key,
-                                  .delimiter = input->delimiter == NULL ? "\n" : input->delimiter,
-                                  .key_delimiter = input->key_delimiter,
-                                  .headers = &input->headers,
-                                  .json = json,
-                                  .tombstone = input->tombstone};
+    p->records = (struct cli_record_input){
+        .topic = input->topic,
+        .partition = input->partition,
+        .key = input->key,
+        .delimiter = input->delimiter.data == NULL ? lt_slice("\n", 1) : input->delimiter,
+        .key_delimiter = input->key_delimiter,
+        .headers = &input->headers,
+        .json = json,
+        .tombstone = input->tombstone};
     if ((json || input->format != NULL) &&
-        (input->key_delimiter != NULL || input->delimiter != NULL || input->key != NULL ||
+        (input->key_delimiter.data != NULL || input->delimiter.data != NULL || input->key != NULL ||
          input->tombstone)) {
         return lt_error_set(reterr, LEAT_EINVAL,
                             "%s says where key and value are; -k, -K, -D and -Z are for lines",
@@ -216,7 +214,7 @@ static int set_input(struct produce *p, struct leat_error **reterr)
     if (json && input->format != NULL) {
         return lt_error_set(reterr, LEAT_EINVAL, "-f and --json are two forms; choose one");
     }
-    if (input->key != NULL && input->key_delimiter != NULL) {
+    if (input->key != NULL && input->key_delimiter.data != NULL) {
         return lt_error_set(
             reterr, LEAT_EINVAL,
             "-k gives one key to all records, -K takes it from the line; choose one");
@@ -311,7 +309,8 @@ const struct cli_command cli_produce = {
 
 static const char *unit(const struct produce *p)
 {
-    return p->records.format == NULL && p->input->delimiter == NULL && p->input->values.count == 0
+    return p->records.format == NULL && p->input->delimiter.data == NULL &&
+                   p->input->values.count == 0
                ? "line"
                : "record";
 }
@@ -344,6 +343,20 @@ static int too_large(const struct produce *p, struct leat_error **reterr)
         key_size + value_size);
 }
 
+/* The topic is there, and the partition that was named is not: that is another mistake than a wrong topic. */
+static int no_partition(const struct produce *p, int code, struct leat_error **reterr)
+{
+    int32_t partition;
+    (void)leat_record_topic(p->record, &partition);
+    int count = partition < 0 ? 0
+                              : leat_client_partition_count(p->cli->client, p->input->topic,
+                                                            p->cli->timeout_ms);
+    return count > 0 && partition >= count
+               ? lt_error_set(reterr, LEAT_ENOENT, "no partition %d; there are %d, from 0 on",
+                              partition, count)
+               : code;
+}
+
 /* leat_send in steps, so that Ctrl-C ends it; as long as max.block.ms says, less where the topic is not there. */
 static int send_one(struct produce *p, struct leat_error **reterr)
 {
@@ -373,7 +386,7 @@ static int send_one(struct produce *p, struct leat_error **reterr)
                             " ms; is the broker still there?",
                             p->block_ms);
     }
-    return code;
+    return LEAT_IS_BROKER_ERROR(code) && !cli_interrupted() ? no_partition(p, code, reterr) : code;
 }
 
 static int send_record(struct produce *p, struct leat_error **reterr)
@@ -540,6 +553,8 @@ static void tell(const struct produce *p)
     } else if (p->sent == 1 && stored == 1 && offset >= 0) {
         fprintf(stderr, "%s/%d@%" PRId64 "  %" PRId64 " B  %.1f ms\n", p->input->topic, partition,
                 offset, p->bytes, elapsed_ms);
+    } else if (stored < p->sent) { /* the bytes are those of all that was sent */
+        fprintf(stderr, "%s  %" PRId64 " records  %.1f ms\n", p->input->topic, stored, elapsed_ms);
     } else {
         fprintf(stderr, "%s  %" PRId64 " records  %" PRId64 " B  %.1f ms\n", p->input->topic,
                 stored, p->bytes, elapsed_ms);

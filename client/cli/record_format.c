@@ -2,7 +2,6 @@
 #include "client/cli/record_format.h"
 
 #include <ctype.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -103,34 +102,9 @@ static int add_literal(struct cli_record_format *format, char byte)
 static int parse_escape(struct parser *p, char *ret_byte, struct leat_error **reterr)
 {
     const char *at = p->next++;
-    char c = *p->next;
-    unsigned value;
-    switch (c) {
-    case 't':
-        *ret_byte = '\t';
-        break;
-    case 'n':
-        *ret_byte = '\n';
-        break;
-    case 'r':
-        *ret_byte = '\r';
-        break;
-    case '\\':
-        *ret_byte = '\\';
-        break;
-    case 'x':
-        if (!isxdigit((unsigned char)p->next[1]) || !isxdigit((unsigned char)p->next[2]) ||
-            sscanf(p->next + 1, "%2x", &value) != 1) {
-            return refuse(p, at, reterr, "want two hex digits after \\x");
-        }
-        *ret_byte = (char)(unsigned char)value;
-        p->next += 2;
-        break;
-    default:
-        return refuse(p, at, reterr, "escapes are \\t \\n \\r \\\\ \\xNN");
-    }
-    p->next++;
-    return 0;
+    return cli_decode_escape(&p->next, ret_byte)
+               ? 0
+               : refuse(p, at, reterr, "escapes are \\t \\n \\r \\\\ \\xNN");
 }
 
 /* The text between '{' and its '}' ("strftime[...]" and "unpack[...]" may hold braces inside the brackets). */

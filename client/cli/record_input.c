@@ -32,15 +32,15 @@ static int split(const struct cli_record_input *input,
                  struct lt_slice *key,
                  struct leat_error **reterr)
 {
-    size_t size = strlen(input->key_delimiter);
+    size_t size = input->key_delimiter.size;
     const uint8_t *at =
-        text->size == 0 ? NULL : memmem(text->data, text->size, input->key_delimiter, size);
+        text->size == 0 ? NULL : memmem(text->data, text->size, input->key_delimiter.data, size);
     if (at == NULL) {
         return lt_error_set(
             reterr, LEAT_EINVAL,
-            "no key delimiter '%s' in '%.*s%s'; -K names it, -k gives one key to all",
-            input->key_delimiter, text->size > 40 ? 40 : (int)text->size, (const char *)text->data,
-            text->size > 40 ? ".." : "");
+            "no key delimiter '%.*s' in '%.*s%s'; -K names it, -k gives one key to all", (int)size,
+            (const char *)input->key_delimiter.data, text->size > 40 ? 40 : (int)text->size,
+            (const char *)text->data, text->size > 40 ? ".." : "");
     }
     *key = lt_slice(text->data, (size_t)(at - text->data));
     *text = lt_slice(at + size, text->size - key->size - size);
@@ -53,7 +53,7 @@ int cli_record_input_text(struct cli_record_input *input,
                           struct leat_error **reterr)
 {
     struct lt_slice key = lt_slice_text(input->key);
-    int code = input->key_delimiter == NULL ? 0 : split(input, &text, &key, reterr);
+    int code = input->key_delimiter.data == NULL ? 0 : split(input, &text, &key, reterr);
     if (code != 0) {
         return code;
     }
@@ -80,12 +80,12 @@ static bool find_piece(struct cli_record_input *input,
                        struct lt_slice *ret_piece,
                        size_t *ret_used)
 {
-    const char *delimiter = input->json ? "\n" : input->delimiter;
-    size_t size = strlen(delimiter);
+    struct lt_slice delimiter = input->json ? lt_slice("\n", 1) : input->delimiter;
+    size_t size = delimiter.size;
     const uint8_t *from = data.data + input->scanned;
     size_t left = data.size - input->scanned;
-    const uint8_t *end =
-        size == 1 ? memchr(from, (uint8_t)delimiter[0], left) : memmem(from, left, delimiter, size);
+    const uint8_t *end = size == 1 ? memchr(from, delimiter.data[0], left)
+                                   : memmem(from, left, delimiter.data, size);
     if (end == NULL) {
         /* A delimiter may have begun at the end. */
         input->scanned = data.size >= size ? data.size - size + 1 : 0;

@@ -12,8 +12,8 @@ struct cli_record_input {
     const char *topic;
     int32_t partition; /* CLI_PARTITION_OF_RECORD: as the input says, else by key */
     const char *key;   /* of every record, NULL = none */
-    const char *delimiter;
-    const char *key_delimiter;        /* NULL: no key in the text */
+    struct lt_slice delimiter;
+    struct lt_slice key_delimiter;    /* null: no key in the text */
     const struct cli_words *headers;  /* NAME=VALUE, added to every record */
     struct cli_record_format *format; /* owned; NULL: delimiters */
     bool json;

@@ -203,6 +203,38 @@ def test_bad_input_is_named_and_ends_it(broker, topic, args, stdin, said):
     assert len(run(broker.address, "cat", topic, "-f", "%o\n").stdout.splitlines()) == 1
 
 
+@pytest.mark.parametrize("wrong", ["\\x1", "\\", "\\q", "\\x", "a\\"])
+@pytest.mark.parametrize("flag", ["-D", "-K"])
+def test_an_escape_that_is_none_is_refused(broker, topic, flag, wrong):
+    """Also at the very end of the argument, behind which the next one stands."""
+    done = run(broker.address, "produce", topic, flag, wrong, stdin="a\n", status=2)
+    assert f"{flag}: '{wrong[-3:] if wrong[0] != 'a' else wrong[1:]}' is none of the escapes" in done.stderr
+
+
+def test_a_zero_byte_divides(broker, topic):
+    run(broker.address, "produce", topic, "-D", "\\x00", stdin="a\0b\nc\0")
+    run(broker.address, "produce", topic, "-K", "\\x00=", stdin="k\0=v\n")
+    assert run(broker.address, "cat", topic, "-f", "%k/%v;").stdout == "/a;/b\nc;k/v;"
+
+
+@pytest.mark.parametrize("args, stdin, partition", [(["-p", "7"], "a\n", 7), (["--json"], '{"partition":3,"value":"a"}\n', 3)])
+def test_a_partition_that_is_not_there_is_named(broker, args, stdin, partition):
+    name = make(broker, "three", 3)
+    done = run(broker.address, "produce", name, *args, stdin=stdin, status=1)
+    assert f"line 1: no partition {partition}; there are 3, from 0 on" in done.stderr
+
+
+@pytest.mark.parametrize("args, closed, said", [
+    (["cat"], 1, "cannot write to stdout: Bad file descriptor"), (["produce"], 0, "cannot read stdin: Bad file descriptor")])
+def test_a_closed_descriptor_is_no_socket(broker, topic, args, closed, said):
+    """Else the first connection takes its number, and the records go to the broker."""
+    fill(broker, topic, ["a"])
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" {closed}>&-', "sh", BUILD / "leat", *args, topic, "-b", broker.address], stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=30, check=False, env=environment())
+    assert done.returncode == 1 and said in done.stderr, done
+
+
 # ---- what is read ----
 
 def test_ranges_counts_and_partitions(broker):
