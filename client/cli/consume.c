@@ -440,8 +440,8 @@ static int run(struct cli *cli, struct consume_input *input)
     if (status == 0) {
         status = consume_topics(&c);
     }
+    cli_interrupt_catch(NULL); /* a signal must not find a consumer that is gone */
     if (cli_interrupted()) {
-        cli_interrupt_catch(NULL);
         if (!cli->quiet) {
             fprintf(stderr, "\n%" PRId64 " records\n", c.printer.count);
         }
