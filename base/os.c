@@ -28,6 +28,16 @@ static bool fits_off_t(uint64_t position, uint64_t size)
     return position <= INT64_MAX && size <= (uint64_t)INT64_MAX - position;
 }
 
+void lt_os_guard_standard_fds(void)
+{
+    static const int modes[] = {O_WRONLY, O_RDONLY, O_RDONLY}; /* the wrong way round */
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0) {
+            (void)open("/dev/null", modes[fd]); /* takes the lowest that is free: this one */
+        }
+    }
+}
+
 int lt_os_open(const char *path, int flags, mode_t mode, int *ret_fd)
 {
     int fd;

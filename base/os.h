@@ -15,6 +15,10 @@
 #include "base/buf.h"
 #include "base/error.h"
 
+/* For the start of a program that prints data: where stdin, stdout or stderr is closed, the next descriptor would take its
+ * place, and what is printed would go to a socket or a file. One that cannot be used that way stands in: the attempt fails. */
+void lt_os_guard_standard_fds(void);
+
 int lt_os_open(const char *path, int flags, mode_t mode, int *ret_fd); /* O_CLOEXEC always */
 int lt_os_close(int fd);
 int lt_os_pread(int fd,

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/alloc.h"
+
 #define CONNECT_MS 10000
 
 /* Flag, then -X, then LEAT_* variables, then --command-config, then the profile: libleat keeps the order. */
@@ -30,7 +32,25 @@ static int set_all(struct leat_conf *conf,
                        o->properties[i]);
         err = leat_conf_set(conf, key, equals + 1, reterr);
     }
-    return err == 0 ? leat_conf_set(conf, "bootstrap.servers", address, reterr) : err;
+    return err == 0 && address != NULL ? leat_conf_set(conf, "bootstrap.servers", address, reterr)
+                                       : err;
+}
+
+int bench_client_address(const struct bench_options *options,
+                         char **ret_address,
+                         struct leat_error **reterr)
+{
+    char servers[512] = "";
+    struct leat_conf *conf = leat_conf_new();
+    int err =
+        conf == NULL ? LEAT_ENOMEM : set_all(conf, options, options->bootstrap, false, reterr);
+    if (err == 0) {
+        (void)leat_conf_get(conf, "bootstrap.servers", servers, sizeof(servers)); /* cut is fine */
+        *ret_address = lt_strndup(servers, strcspn(servers, ", "));
+        err = *ret_address == NULL ? LEAT_ENOMEM : 0;
+    }
+    leat_conf_free(conf);
+    return err;
 }
 
 int bench_client_open(const struct bench_options *options,

@@ -1,11 +1,15 @@
 /* main.c: leat-bench: run each repetition against the broker and its peer in turn, tell what came out. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/os.h"
+#include "bench/client.h"
 #include "bench/cold.h"
 #include "bench/interrupt.h"
 #include "bench/load.h"
@@ -36,6 +40,7 @@ struct bench {
     enum bench_work works[LOADS_MAX];
     size_t load_count;
     int partitions;
+    char *own_address;
     char null_address[300];
     pid_t null_pid; /* 0 = none */
 };
@@ -58,6 +63,7 @@ int main(int argc, char **argv)
 {
     struct bench bench = {.null_pid = 0};
     struct leat_error *error = NULL;
+    lt_os_guard_standard_fds();
     bench_options_parse(argc, argv, &bench.options);
     bench_interrupt_catch();
     int err;
@@ -81,6 +87,9 @@ int main(int argc, char **argv)
             }
         }
         release(&bench);
+    }
+    if ((fflush(stdout) != 0 || ferror(stdout) != 0) && err == 0) {
+        err = lt_error_set_errno(&error, LEAT_EIO, errno, "cannot write to stdout");
     }
     if (err == LEAT_EUNREACHABLE && bench.loads[0].own_done > 1) {
         err = LEAT_ECLOSED; /* it was there before: not a matter of a wrong address */
@@ -137,6 +146,23 @@ static int start_null(struct bench *bench, struct leat_error **reterr)
     return err;
 }
 
+/* Before anything runs: a run of an hour is not for a file that cannot be written. */
+static int check_writable(const char *path, struct leat_error **reterr)
+{
+    bool is_new = path != NULL && access(path, F_OK) != 0;
+    int fd = path == NULL ? -1 : open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (path != NULL && fd < 0) {
+        return lt_error_set_errno(reterr, LEAT_EIO, errno, "cannot write %s", path);
+    }
+    if (fd >= 0) {
+        (void)close(fd); /* nothing was written */
+    }
+    if (is_new) {
+        (void)lt_os_unlink(path); /* made again when there is something to write */
+    }
+    return 0;
+}
+
 static int prepare(struct bench *bench, struct leat_error **reterr)
 {
     const struct bench_options *o = &bench->options;
@@ -144,7 +170,13 @@ static int prepare(struct bench *bench, struct leat_error **reterr)
         return lt_error_set(reterr, LEAT_ENOENT,
                             "--plot needs gnuplot, which is not on the PATH (Debian: gnuplot-nox)");
     }
-    int err = o->peer_null ? start_null(bench, reterr) : 0;
+    int err = check_writable(o->hgrm_file, reterr);
+    err = err == 0 ? check_writable(o->plot_file, reterr) : err;
+    err = err == 0 ? bench_client_address(o, &bench->own_address, reterr) : err;
+    if (err == 0) {
+        bench->options.bootstrap = bench->own_address;
+        err = o->peer_null ? start_null(bench, reterr) : 0;
+    }
     if (err != 0) {
         return err;
     }
@@ -194,6 +226,7 @@ static void release(struct bench *bench)
     for (size_t i = 0; i < TARGETS_MAX; i++) {
         bench_verify_state_release(&bench->targets[i].state);
     }
+    lt_free(bench->own_address);
     if (bench->null_pid > 0) {
         bench_null_end(bench->null_pid);
     }

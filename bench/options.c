@@ -10,6 +10,8 @@
 #include "base/units.h"
 #include "bench/stamp.h"
 
+#define RECORD_SIZE_MAX (INT64_C(1) << 30) /* no request is larger */
+
 _Static_assert(BENCH_PROPERTIES_MAX <= 64, "each has a bit");
 
 enum option_key {
@@ -19,6 +21,7 @@ enum option_key {
     OPT_CONFIG = 'F',
     OPT_PROFILE = 'P',
     OPT_COUNT = 'n',
+    OPT_HELP = 'h',
     OPT_RECORD_SIZE = 256,
     OPT_PAYLOAD,
     OPT_THROUGHPUT,
@@ -54,7 +57,9 @@ enum option_key {
 
 static const struct argp_option option_table[] = {
     {NULL, 0, NULL, 0, "Where:", 1},
-    {"bootstrap-server", OPT_BOOTSTRAP, "HOST:PORT", 0, "Broker to measure (localhost:9092)", 1},
+    {NULL, OPT_HELP, NULL, OPTION_HIDDEN, NULL, 0},
+    {"bootstrap-server", OPT_BOOTSTRAP, "HOST:PORT", 0,
+     "Broker to measure (LEAT_BOOTSTRAP_SERVERS, the profile's, or localhost:9092)", 1},
     {"peer", OPT_PEER, "HOST:PORT|null", 0,
      "Second broker: each repetition runs against both in turn, ratios are printed; null: a server "
      "that does nothing, which shows what the client itself costs",
@@ -251,6 +256,9 @@ static error_t parse_output(int key, char *arg, struct argp_state *state)
     case OPT_QUIET:
         o->quiet = true;
         return 0;
+    case OPT_HELP:
+        argp_state_help(state, stdout, ARGP_HELP_STD_HELP); /* ends the process */
+        return 0;
     case OPT_COLD:
         o->cold = true;
         return 0;
@@ -340,7 +348,6 @@ void bench_options_parse(int argc, char **argv, struct bench_options *ret)
         option_table, parse_option, "produce|consume|e2e|raw|verify|null", doc, NULL, NULL, NULL};
     argp_err_exit_status = 2;
     *ret = (struct bench_options){
-        .bootstrap = "localhost:9092",
         .record_size = 100,
         .throughput = -1,
         .warmup_ms = -1,
@@ -404,6 +411,10 @@ static void check(struct argp_state *state, struct bench_options *o)
     }
     if (o->hgrm_file != NULL && o->command == BENCH_CONSUME) {
         argp_error(state, "--hgrm: consume measures no latency; e2e does");
+    }
+    if (o->record_size > RECORD_SIZE_MAX) {
+        argp_error(state, "--record-size %lld: want at most %lld bytes", (long long)o->record_size,
+                   (long long)RECORD_SIZE_MAX);
     }
     check_stamped(state, o);
 }

@@ -23,7 +23,7 @@ enum bench_work { BENCH_WORK_PRODUCE = 1, BENCH_WORK_FETCH = 2 }; /* bits */
 
 struct bench_options {
     enum bench_command command;
-    const char *bootstrap;                        /* -b */
+    const char *bootstrap;                        /* -b; NULL: as the settings say */
     const char *peer;                             /* --peer, NULL = none */
     bool peer_null;                               /* --peer null: a null server of our own */
     const char *properties[BENCH_PROPERTIES_MAX]; /* -X key=value and the short forms, in order */

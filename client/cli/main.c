@@ -2,14 +2,13 @@
  *
  * Flags may stand anywhere, so the command's words are looked for between them: `leat -b host:9092 topic list` and
  * `leat topic -b host:9092 list` are the same. */
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/os.h"
 #include "client/cli/command.h"
 #include "client/cli/help.h"
 
@@ -80,23 +79,10 @@ run_command(const struct cli_command *command, int argc, char **argv, const int 
     return status;
 }
 
-/* Where stdin, stdout or stderr is closed, the next descriptor that is opened would take its place, and records would be
- * written to a broker's socket. A descriptor that cannot be used that way stands in, so that the attempt fails and is told. */
-static void keep_standard_descriptors(void)
-{
-    static const int modes[] = {O_WRONLY, O_RDONLY,
-                                O_RDONLY}; /* stdin is not read, the others are not written */
-    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-        if (fcntl(fd, F_GETFD) < 0) {
-            (void)open("/dev/null", modes[fd]); /* takes the lowest that is free: this one */
-        }
-    }
-}
-
 int main(int argc, char **argv)
 {
     int words[2];
-    keep_standard_descriptors();
+    lt_os_guard_standard_fds();
     json_set_alloc_funcs(lt_malloc, lt_free);
     cli_command_words(argc, argv, words);
     if (words[0] == 0) {

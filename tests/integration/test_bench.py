@@ -104,6 +104,7 @@ def test_plot_without_gnuplot_is_told_before_anything_runs(server, tmp_path):
         ([], "say what to do"),
         (["consume", "-t", "t", "--hgrm", "/dev/null"], "consume measures no latency"),
         (["produce", "-t", "t", "--cold"], "--cold is for consume and raw"),
+        (["produce", "-t", "t", "--record-size", "99999999999"], "at most 1073741824 bytes"),
     ],
 )
 def test_wrong_usage_is_2(args, said):
@@ -354,6 +355,40 @@ def test_verify_around_a_kill(tmp_path):
 
 
 # ---- when things go wrong ----
+
+
+@pytest.mark.parametrize("json_form", [[], ["--json"]])
+@pytest.mark.parametrize("how", [">/dev/full", ">&-"])
+def test_figures_that_nobody_gets_fail_the_run(server, how, json_form):
+    args = command(server.address, "produce", "-t", "unread", "--create", "1", "-n", "10", *QUICK, *json_form)
+    done = subprocess.run(["sh", "-c", f'exec "$@" {how}', "sh", *args], capture_output=True, text=True, timeout=30, check=False,
+                          env=environ())
+    assert done.returncode == 1 and "cannot write to stdout" in done.stderr, done
+
+
+@pytest.mark.parametrize("option", ["--hgrm", "--plot"])
+def test_a_file_that_cannot_be_written_is_told_before_anything_runs(server, tmp_path, option):
+    if option == "--plot" and not shutil.which("gnuplot"):
+        pytest.skip("gnuplot is not installed")
+    path = tmp_path / "missing" / "file"
+    done = bench(server.address, "produce", "-t", "unwritten", "--create", "1", "-n", "1", option, str(path), status=1)
+    assert f"cannot write {path}" in done.stderr and done.stdout == ""
+    assert isinstance(Connection(server.host, server.port).leaders("unwritten"), int)  # an error code: not made
+
+
+def test_the_broker_comes_from_the_settings_too(server, tmp_path):
+    """As with leat: -b, -X, the variable, a properties file, the profile."""
+    bench(server.address, "produce", "-t", "settings", "--create", "1", "-n", "10", *QUICK)
+    profiles, properties = tmp_path / "config", tmp_path / "client.properties"
+    profiles.write_text(f"current = here\n[here]\nbootstrap.servers = {server.address},127.0.0.1:1\n")
+    properties.write_text(f"bootstrap.servers={server.address}\n")
+    read = ["consume", "-t", "settings", "--repeat", "1"]
+    nowhere = environ(LEAT_BOOTSTRAP_SERVERS="127.0.0.1:1")
+    for args, env in (([], environ(LEAT_BOOTSTRAP_SERVERS=server.address)), ([], environ(LEAT_CONFIG=str(profiles))),
+                      (["-F", str(properties)], environ()), (["-X", f"bootstrap.servers={server.address}"], nowhere),
+                      (["-b", server.address], nowhere)):
+        assert CONSUMER_LINES.match(bench(None, *read, *args, env=env).stdout)["records"] == "10"
+    assert "127.0.0.1:1" in bench(None, *read, status=3, env=nowhere).stderr
 
 
 def test_missing_topic_and_missing_broker(server):
