@@ -311,12 +311,12 @@ static int parse_time(const struct context *c,
     }
     bool has_unit = text[0] != '\0' && isalpha((unsigned char)text[strlen(text) - 1]);
     if (has_unit && lt_parse_duration_ms(text, 1, &duration_ms) == 0) {
-        if (first != NULL && first->kind == CLI_POINT_TIME && duration_ms >= 0) {
-            *ret_ms = first->value + duration_ms;
-        } else {
-            *ret_ms = c->now_ms + (duration_ms < 0 ? duration_ms : -duration_ms);
+        bool onward = first != NULL && first->kind == CLI_POINT_TIME && duration_ms >= 0;
+        int64_t base_ms = onward ? first->value : c->now_ms;
+        duration_ms = !onward && duration_ms > 0 ? -duration_ms : duration_ms;
+        if (!__builtin_add_overflow(base_ms, duration_ms, ret_ms)) {
+            return 0;
         }
-        return 0;
     }
     return lt_error_set(reterr, LEAT_EINVAL,
                         "offset '%s': '%s' is no time; want now, -1h, 2026-02-14, "

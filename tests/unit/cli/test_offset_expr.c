@@ -74,6 +74,8 @@ START_TEST(range_is_understood)
 END_TEST
 
 static const char *const bad[] = {
+    "@9999999999:9223372036854775807ms",
+    "@2026-02-14:106751991167d",
     "",
     "x",
     "1x",
