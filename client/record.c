@@ -115,6 +115,12 @@ int leat_record_set_topic(struct leat_record *rec, const char *topic, int32_t pa
     return 0;
 }
 
+/* Bytes that a caller can have: no NULL with a size, and nothing that no address space holds. */
+static bool are_bytes(const void *data, size_t size)
+{
+    return data == NULL ? size == 0 : size <= PTRDIFF_MAX;
+}
+
 static int set_bytes(struct lt_buf *buf, struct lt_slice *field, const void *data, size_t size)
 {
     if (data == NULL) {
@@ -141,7 +147,7 @@ static int set_bytes(struct lt_buf *buf, struct lt_slice *field, const void *dat
 
 int leat_record_set_key(struct leat_record *rec, const void *key, size_t size)
 {
-    if (rec == NULL || (key == NULL && size > 0)) {
+    if (rec == NULL || !are_bytes(key, size)) {
         return LEAT_EINVAL;
     }
     return set_bytes(&built(rec)->key, &rec->key, key, size);
@@ -149,7 +155,7 @@ int leat_record_set_key(struct leat_record *rec, const void *key, size_t size)
 
 int leat_record_set_value(struct leat_record *rec, const void *value, size_t size)
 {
-    if (rec == NULL || (value == NULL && size > 0)) {
+    if (rec == NULL || !are_bytes(value, size)) {
         return LEAT_EINVAL;
     }
     return set_bytes(&built(rec)->value, &rec->value, value, size);
@@ -157,7 +163,7 @@ int leat_record_set_value(struct leat_record *rec, const void *value, size_t siz
 
 int leat_record_borrow_value(struct leat_record *rec, const void *value, size_t size)
 {
-    if (rec == NULL || (value == NULL && size > 0)) {
+    if (rec == NULL || !are_bytes(value, size)) {
         return LEAT_EINVAL;
     }
     rec->value = value == NULL ? LT_SLICE_NULL : lt_slice(value, size);
@@ -212,7 +218,7 @@ int leat_record_add_header(struct leat_record *rec,
     size_t name_size;
     int err;
 
-    if (rec == NULL || name == NULL || (value == NULL && size > 0)) {
+    if (rec == NULL || name == NULL || !are_bytes(value, size)) {
         return LEAT_EINVAL;
     }
     name_size = strlen(name);

@@ -1,5 +1,6 @@
 /* Records that an application builds: copies, nulls, headers, and every allocation failing. */
 #include <check.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -185,6 +186,20 @@ START_TEST(null_is_refused_or_empty)
 }
 END_TEST
 
+/* A negative number that became a size must not be read as so many bytes. */
+START_TEST(sizes_that_nothing_has_are_refused)
+{
+    const size_t sizes[] = {SIZE_MAX, SIZE_MAX - 1, SIZE_MAX - 32, (size_t)PTRDIFF_MAX + 1};
+    const size_t size = sizes[_i];
+
+    ck_assert_int_eq(leat_record_set_value(rec, "v", 1), 0);
+    ck_assert_int_eq(leat_record_set_key(rec, "k", size), LEAT_EINVAL);
+    ck_assert_int_eq(leat_record_set_value(rec, "v", size), LEAT_EINVAL);
+    ck_assert_int_eq(leat_record_borrow_value(rec, "v", size), LEAT_EINVAL);
+    ck_assert_int_eq(leat_record_add_header(rec, "h", "v", size), LEAT_EINVAL);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("record");
@@ -199,6 +214,7 @@ int main(void)
     tcase_add_test(tc, clear_takes_everything_back);
     tcase_add_test(tc, topic_has_a_size);
     tcase_add_test(tc, copy_survives_every_failed_allocation);
+    tcase_add_loop_test(tc, sizes_that_nothing_has_are_refused, 0, 4);
     tcase_add_test(tc, null_is_refused_or_empty);
     suite_add_tcase(suite, tc);
     return test_main(suite);
