@@ -414,6 +414,8 @@ static void want_write(struct lc_broker *broker, bool wanted)
     }
     if ((wanted ? event_add(broker->write_event, NULL) : event_del(broker->write_event)) == 0) {
         broker->write_wanted = wanted;
+    } else {
+        lc_client_again(broker->client); /* no memory: the next turn tries */
     }
 }
 

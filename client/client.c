@@ -19,6 +19,7 @@
 #include "client/bytes.h"
 #include "client/call.h"
 #include "client/consumer.h"
+#include "client/delivery.h"
 #include "client/metadata.h"
 #include "client/producer.h"
 
@@ -26,6 +27,7 @@
 #define NS_PER_S 1000000000
 #define ROUNDS_MAX 8 /* of one turn, before other events of the loop get their chance */
 #define LINE_MAX_SIZE 512
+#define BASE_DESCRIPTORS 4 /* of a base: epoll, timer, and two for signals */
 
 static _Atomic unsigned lc_fork_generation;
 
@@ -42,9 +44,16 @@ static void after_fork(void)
     (void)atomic_fetch_add(&lc_fork_generation, 1);
 }
 
-static void watch_forks(void)
+static void ignore_line(int is_warning, const char *line)
+{
+    (void)is_warning;
+    (void)line;
+}
+
+static void set_up_process(void)
 {
     (void)pthread_atfork(NULL, NULL, after_fork); /* without memory forks go unnoticed */
+    evdns_set_log_fn(ignore_line); /* else name servers that fail are told on stderr */
 }
 
 void lc_cond_init(pthread_cond_t *cond)
@@ -79,18 +88,44 @@ static int make_events(struct leat_client *client, bool on_base, struct leat_err
     return 0;
 }
 
-static int make_base(struct leat_client *client)
+/* libevent ends the process where a base lacks a descriptor, so they are looked for before. Returns 0 or an errno value. */
+static int check_descriptors(void)
 {
-    struct event_config *config = event_config_new();
+    int fds[BASE_DESCRIPTORS];
+    int count = 0;
+    int errnum = 0;
 
+    while (count < BASE_DESCRIPTORS && errnum == 0) {
+        fds[count] = eventfd(0, EFD_CLOEXEC);
+        if (fds[count] < 0) {
+            errnum = errno;
+        } else {
+            count++;
+        }
+    }
+    while (count > 0) {
+        (void)close(fds[--count]); /* nothing was written */
+    }
+    return errnum;
+}
+
+static int make_base(struct leat_client *client, struct leat_error **reterr)
+{
+    int errnum = check_descriptors();
+    struct event_config *config;
+
+    if (errnum != 0) {
+        return lt_error_set_errno(reterr, LEAT_EIO, errnum, "no descriptor for the client");
+    }
+    config = event_config_new();
     if (config == NULL) {
-        return LEAT_ENOMEM;
+        return lt_error_set(reterr, LEAT_ENOMEM, "client: out of memory");
     }
     /* One thread runs it, the others write to an eventfd: no locks of libevent's own. */
     (void)event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_PRECISE_TIMER);
     client->base = event_base_new_with_config(config);
     event_config_free(config);
-    return client->base == NULL ? LEAT_ENOMEM : 0;
+    return client->base == NULL ? lt_error_set(reterr, LEAT_ENOMEM, "client: out of memory") : 0;
 }
 
 static int make_client(const struct leat_conf *conf,
@@ -102,7 +137,7 @@ static int make_client(const struct leat_conf *conf,
     struct leat_client *client = lt_calloc(1, sizeof(*client));
     int err = LEAT_ENOMEM;
 
-    (void)pthread_once(&once, watch_forks);
+    (void)pthread_once(&once, set_up_process);
     if (client == NULL) {
         return lt_error_set(reterr, LEAT_ENOMEM, "client: out of memory");
     }
@@ -130,10 +165,11 @@ static int make_client(const struct leat_conf *conf,
     if (err == LEAT_ECONFIG) {
         err = lt_error_set(reterr, err, "bootstrap.servers: '%s' is not a list of HOST:PORT",
                            lc_conf_text(client->conf, LC_CONF_BOOTSTRAP_SERVERS));
-    } else if (err < 0 || (base == NULL && (err = make_base(client)) < 0)) {
+    } else if (err < 0) {
         err = lt_error_set(reterr, err, "client: out of memory");
     } else {
-        err = make_events(client, base != NULL, reterr);
+        err = base == NULL ? make_base(client, reterr) : 0;
+        err = err < 0 ? err : make_events(client, base != NULL, reterr);
     }
     if (err < 0) {
         client->has_thread = base == NULL; /* the base is ours to free */
@@ -278,20 +314,12 @@ bool lc_client_on_loop(const struct leat_client *client)
     return !client->has_thread || pthread_equal(pthread_self(), client->thread) != 0;
 }
 
-bool lc_client_may_wait(struct leat_client *client)
+bool lc_client_may_wait(const struct leat_client *client)
 {
-    bool dispatching;
-
     if (!client->has_thread) {
         return client->depth == 0;
     }
-    if (lc_client_on_loop(client)) {
-        return false;
-    }
-    (void)pthread_mutex_lock(&client->lock);
-    dispatching = client->dispatching > 0 && pthread_equal(client->dispatcher, pthread_self());
-    (void)pthread_mutex_unlock(&client->lock);
-    return !dispatching;
+    return !lc_client_on_loop(client) && !lc_due_running(client);
 }
 
 /* ---- time ---- */
@@ -439,8 +467,9 @@ void lc_client_turn(struct leat_client *client)
     } else {
         struct timeval tv = until(next, lt_clock_mono_ns(client->clock));
 
-        (void)event_add(client->timer,
-                        &tv); /* a timer that exists needs no memory worth a failure */
+        if (event_add(client->timer, &tv) < 0) {
+            lc_client_wake(client); /* no memory: look again at once rather than never */
+        }
     }
 }
 

@@ -11,7 +11,7 @@
  * Locks: client->lock guards the command queue, finished calls and the dispatch queue. A producer's or consumer's lock is taken before it, never after.
  * No lock is held while an application's callback runs.
  *
- * Threads: as marked: loop, or any. Global state: lc_fork_generation, raised in the child of a fork. */
+ * Threads: as marked: loop, or any. Global state: lc_fork_generation, raised in the child of a fork; the log function of evdns. */
 #ifndef LC_CLIENT_H
 #define LC_CLIENT_H
 
@@ -74,8 +74,6 @@ struct leat_client {
     pthread_cond_t cond;             /* a call has finished; monotonic */
     struct lc_command_list commands; /* lock */
     struct lc_due_list due; /* lock: batches whose callbacks wait for leat_client_dispatch */
-    pthread_t dispatcher;   /* lock: valid while dispatching > 0 */
-    int dispatching;        /* lock */
     bool stopping;          /* lock */
 
     /* loop */
@@ -99,7 +97,7 @@ struct leat_client {
 bool lc_client_forked(const struct leat_client *client);
 
 /* May the calling thread wait for the loop? Not inside callbacks. */
-bool lc_client_may_wait(struct leat_client *client);
+bool lc_client_may_wait(const struct leat_client *client);
 
 /* Is this the thread that runs the loop? */
 bool lc_client_on_loop(const struct leat_client *client);

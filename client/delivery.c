@@ -200,17 +200,35 @@ bool lc_due_any(struct leat_client *client)
     return any;
 }
 
+/* What this thread is inside of: a callback may dispatch another client. */
+struct running {
+    const struct leat_client *client;
+    const struct running *outer;
+};
+
+static _Thread_local const struct running *innermost;
+
+bool lc_due_running(const struct leat_client *client)
+{
+    const struct running *running = innermost;
+
+    while (running != NULL && running->client != client) {
+        running = running->outer;
+    }
+    return running != NULL;
+}
+
 int lc_due_run(struct leat_client *client)
 {
+    const struct running running = {client, innermost};
     struct lc_due_list due = STAILQ_HEAD_INITIALIZER(due);
     struct lc_batch *batch;
     int count = 0;
 
     (void)pthread_mutex_lock(&client->lock);
     STAILQ_CONCAT(&due, &client->due);
-    client->dispatcher = pthread_self();
-    client->dispatching++;
     (void)pthread_mutex_unlock(&client->lock);
+    innermost = &running;
     while ((batch = STAILQ_FIRST(&due)) != NULL) {
         struct leat_producer *p = batch->producer;
 
@@ -219,8 +237,6 @@ int lc_due_run(struct leat_client *client)
         recycle(p, batch);
         lc_producer_unref(p);
     }
-    (void)pthread_mutex_lock(&client->lock);
-    client->dispatching--;
-    (void)pthread_mutex_unlock(&client->lock);
+    innermost = running.outer;
     return count;
 }

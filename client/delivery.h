@@ -14,8 +14,11 @@ void lc_batch_deliver(struct leat_producer *p, struct lc_batch *batch);
 /* Does something wait in client->due? A producer's lock may be held. */
 bool lc_due_any(struct leat_client *client);
 
-/* Run what waits in client->due; returns how many callbacks ran. */
+/* Run what waits in client->due; returns how many callbacks ran. Several threads may do so. */
 int lc_due_run(struct leat_client *client);
+
+/* Is the calling thread inside lc_due_run of this client? */
+bool lc_due_running(const struct leat_client *client);
 
 /* The callback behind leat_send_sync. */
 void lc_sync_delivery(const struct leat_delivery *d, void *arg);

@@ -54,7 +54,8 @@
  * fork: in the child a client cannot be used: calls return LEAT_EFORKED, _free and _unref do
  * nothing.
  *
- * Output: the library never prints; see leat_conf_set_log.
+ * Output: the library never prints; see leat_conf_set_log. For that the first client takes libevent's
+ * evdns_set_log_fn, which is the process's.
  *
  * What this release does not have (its settings are refused with a sentence): consumer groups,
  * idempotent and transactional producers, TLS, SASL. Brokers: leat, Apache Kafka 2.1 and later. */
@@ -280,8 +281,8 @@ LEAT_API void leat_record_free(struct leat_record *rec);
  * is short or rec is NULL. */
 LEAT_API struct leat_record *leat_record_copy(const struct leat_record *rec);
 
-/* Setters copy. Returns 0, LEAT_EINVAL (NULL; partition below -1; data NULL with size > 0; for the
- * topic: empty or longer than 249 characters), LEAT_ENOMEM. partition -1 = chosen by the key, or
+/* Setters copy. Returns 0, LEAT_EINVAL (NULL; partition below -1; data NULL with size > 0, or a size
+ * that no memory has; for the topic: empty or longer than 249 characters), LEAT_ENOMEM. partition -1 = chosen by the key, or
  * spread if there is none. */
 LEAT_API int leat_record_set_topic(struct leat_record *rec, const char *topic, int32_t partition);
 LEAT_API int leat_record_set_key(struct leat_record *rec, const void *key, size_t size);

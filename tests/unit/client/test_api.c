@@ -2,6 +2,8 @@
 #include <check.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <leat/leat.h>
 
@@ -213,6 +215,33 @@ START_TEST(making_survives_every_failed_allocation)
 }
 END_TEST
 
+/* With so few descriptors left the client is refused with the reason, or made; the process goes on and nothing is left open. */
+START_TEST(missing_descriptors_are_told)
+{
+    struct rlimit limit;
+    struct leat_client *client = NULL;
+    struct leat_error *err = NULL;
+    int next = dup(0);
+    int code;
+
+    ck_assert_int_ge(next, 0);
+    (void)close(next);
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = (rlim_t)(next + _i);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    code = leat_client_new(NULL, &client, &err);
+    if (_i < 5) {
+        ck_assert_int_eq(code, LEAT_EIO);
+        ck_assert_ptr_nonnull(strstr(leat_error_message(err), "no descriptor for the client"));
+        ck_assert_int_eq(dup(0), _i == 0 ? -1 : next);
+    } else {
+        ck_assert_int_eq(code, 0);
+    }
+    leat_error_free(err);
+    leat_client_unref(client);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("api");
@@ -225,6 +254,7 @@ int main(void)
     tcase_add_test(tc, nonsense_is_refused);
     tcase_add_test(tc, admin_calls_end_in_time);
     tcase_add_test(tc, version_is_consistent);
+    tcase_add_loop_test(tc, missing_descriptors_are_told, 0, 7);
     tcase_add_test(tc, making_survives_every_failed_allocation);
     suite_add_tcase(suite, tc);
     return test_main(suite);

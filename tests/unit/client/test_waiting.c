@@ -140,6 +140,51 @@ START_TEST(flush_leaves_the_descriptor)
 }
 END_TEST
 
+static _Atomic int other_dispatched; /* 1: asked for, 2: done */
+static _Atomic int code_inside;
+
+static void wait_inside(const struct leat_delivery *d, void *arg)
+{
+    (void)d;
+    (void)arg;
+    other_dispatched = 1;
+    while (other_dispatched != 2) {
+        (void)poll(NULL, 0, 1);
+    }
+    code_inside = leat_producer_flush(fix.producer, 20000);
+}
+
+static void *dispatch_beside(void *arg)
+{
+    (void)arg;
+    while (other_dispatched != 1) {
+        (void)poll(NULL, 0, 1);
+    }
+    LT_ASSERT(leat_client_dispatch(fix.client, 0) == 0);
+    other_dispatched = 2;
+    return NULL;
+}
+
+/* Inside a callback nothing waits, also when another thread dispatches meanwhile. */
+START_TEST(dispatching_threads_are_known)
+{
+    struct leat_record *rec = leat_record_new();
+    pthread_t thread;
+
+    code_inside = 1;
+    other_dispatched = 0;
+    fix_set("leat.dispatch", "true");
+    fix_start();
+    ck_assert_int_eq(pthread_create(&thread, NULL, dispatch_beside, NULL), 0);
+    ck_assert_int_eq(leat_record_set_topic(rec, "t", 0), 0);
+    ck_assert_int_eq(leat_send(fix.producer, rec, wait_inside, NULL), 0);
+    ck_assert_int_eq(leat_producer_flush(fix.producer, 20000), 0);
+    ck_assert_int_eq(code_inside, LEAT_EAGAIN);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    leat_record_free(rec);
+}
+END_TEST
+
 static void on_signal(int number)
 {
     (void)number;
@@ -202,6 +247,7 @@ int main(void)
     tcase_add_loop_test(tc, sync_timeout_bounds_the_whole_call, 0, 2);
     tcase_add_test(tc, flush_sees_every_callback);
     tcase_add_test(tc, flush_leaves_the_descriptor);
+    tcase_add_test(tc, dispatching_threads_are_known);
     tcase_add_loop_test(tc, wakeup_ends_a_poll_on_a_base, 0, 2);
     suite_add_tcase(suite, tc);
     return test_main(suite);
