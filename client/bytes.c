@@ -6,7 +6,7 @@
 #include "base/alloc.h"
 
 #define POOL_BYTES_MIN ((size_t)16 << 10) /* smaller ones are cheap to make */
-#define POOL_SIZE_MAX ((size_t)8 << 20)   /* of what is kept */
+#define POOL_SIZE_MAX ((size_t)16 << 20)  /* of what is kept */
 #define WASTE_MAX 4                       /* capacity kept for a request, as a multiple of it */
 
 /* With the address sanitizer nothing is kept, so that it sees the use of records whose batch is gone. */

@@ -1,7 +1,7 @@
 /* bytes.h: bytes that several holders share, such as a fetch answer that stays until its last record is gone; and a pool of them.
  *
  * Every holder has one reference. The contents do not change once a second holder exists.
- * A pool keeps large ones that nobody holds any more (16, together 8 MiB), since new memory of the system costs more than receiving into it. It lives until it
+ * A pool keeps large ones that nobody holds any more (16, together 16 MiB), since new memory of the system costs more than receiving into it. It lives until it
  * is closed and the last of its bytes is gone, which may be long after the client.
  * Threads: any; the count is atomic, a pool has a lock of its own, taken last. */
 #ifndef LC_BYTES_H
