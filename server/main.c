@@ -60,6 +60,7 @@ static char *data_for_dev(void);
 static void remove_tree(const char *path);
 static void stop_by_signal(void);
 static void say_ready(const struct srv_server *server, const struct srv_config *config, int fd);
+static void hold_questions(void);
 static void setup_process(sigset_t *ret_signals);
 static void tell_notes(const struct srv_config *config);
 static void reload(struct srv_server *server, struct srv_config *config);
@@ -220,6 +221,7 @@ static struct srv_config *load(const struct srv_config_options *how)
 
 static int run(const struct arguments *arguments)
 {
+    hold_questions();
     struct srv_config_options how = arguments->config; /* lives as long as config */
     struct srv_config *config = load(&how);
     char *temporary = NULL; /* our own data directory, removed at the end */
@@ -371,6 +373,18 @@ static void say_ready(const struct srv_server *server, const struct srv_config *
         (void)lt_os_close(fd); /* its reader sees the end of the file */
     }
     lt_buf_release(&line);
+}
+
+/* Signals that ask and end nothing must not end a server that starts; TERM and INT still do. */
+static void hold_questions(void)
+{
+    sigset_t signals;
+
+    (void)sigemptyset(&signals);
+    (void)sigaddset(&signals, SIGHUP);
+    (void)sigaddset(&signals, SIGUSR1);
+    (void)sigaddset(&signals, SIGUSR2);
+    (void)pthread_sigmask(SIG_BLOCK, &signals, NULL); /* served once it answers */
 }
 
 /* Signals go to the main thread only; as many descriptors as we may have. */

@@ -101,6 +101,20 @@ def test_sigusr2_tells_the_state():
         assert "offline=0" in next(line for line in lines if "state_store" in line)
 
 
+def test_a_signal_that_asks_does_not_end_a_start(tmp_path):
+    """A pipe as configuration file holds the start where the settings are read."""
+    pipe = tmp_path / "leat.properties"
+    os.mkfifo(pipe)
+    command = [str(BUILD / "leatd"), "-c", str(pipe), "--data", str(tmp_path / "data"), "--ready-fd", "1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        with open(pipe, "w") as config:  # opens when it is opened for reading
+            process.send_signal(signal.SIGUSR2)
+            config.write("listeners=PLAINTEXT://127.0.0.1:0\nhttp.listeners=\n")
+        assert b'"kafka"' in process.stdout.readline()
+        process.terminate()
+        assert process.wait(timeout=30) == 0
+
+
 def test_new_connections_come_at_a_rate():
     """Three at once, then the door shuts and opens again by itself: nobody is refused."""
     with Leatd({"max.connection.creation.rate": "3"}) as server:
