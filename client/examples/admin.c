@@ -3,17 +3,18 @@
  * Makes the topic, shows its partitions, changes a setting and reads it back, asks for the ends of the log, deletes it.
  * Answers come as rows with named fields: leat_result_str and leat_result_int. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <leat/leat.h>
 
 #define TIMEOUT_MS 10000
 
-static int die(struct leat_error *err)
+static _Noreturn void die(struct leat_error *err)
 {
     fprintf(stderr, "admin: %s\n", leat_error_message(err));
     leat_error_free(err);
-    return 1;
+    exit(1); /* what is open ends with the process */
 }
 
 static int show_topic(struct leat_client *client, const char *topic, struct leat_error **reterr)
@@ -49,7 +50,6 @@ int main(int argc, char **argv)
     struct leat_result *rows = NULL;
     const char *topic = argc > 1 ? argv[1] : "greetings";
     char resource[300];
-
     struct leat_conf *conf = leat_conf_new();
     struct leat_conf *settings = leat_conf_new_topic(); /* its keys are the broker's */
     leat_conf_set(settings, "retention.ms", "3600000", NULL);
@@ -57,12 +57,12 @@ int main(int argc, char **argv)
     if (leat_conf_load_profile(conf, NULL, &err) < 0 || leat_client_new(conf, &client, &err) < 0 ||
         leat_create_topic(client, topic, 3, settings, TIMEOUT_MS, &err) < 0 ||
         show_topic(client, topic, &err) < 0) {
-        return die(err);
+        die(err);
     }
     leat_conf_set(settings, "retention.ms", "7200000", NULL);
     if (leat_alter_configs(client, resource, settings, TIMEOUT_MS, &err) < 0 ||
         leat_get_configs(client, resource, TIMEOUT_MS, &rows, &err) < 0) {
-        return die(err);
+        die(err);
     }
     for (size_t i = 0; i < leat_result_count(rows); i++) {
         if (strcmp(leat_result_str(rows, i, "name"), "retention.ms") == 0) {
@@ -70,7 +70,7 @@ int main(int argc, char **argv)
         }
     }
     if (leat_delete_topic(client, topic, TIMEOUT_MS, &err) < 0) {
-        return die(err);
+        die(err);
     }
     leat_result_free(rows);
     leat_conf_free(settings);

@@ -17,13 +17,14 @@ static void on_signal(int number)
     leat_consumer_wakeup(consumer);
 }
 
-static int die(struct leat_error *err)
+static _Noreturn void die(struct leat_error *err)
 {
     fprintf(stderr, "consumer: %s\n", leat_error_message(err));
     leat_error_free(err);
-    return 1;
+    exit(1); /* what is open ends with the process */
 }
 
+/* Keys and values are bytes, not text: there is no NUL at the end, and a null one has none at all. */
 static void print(const struct leat_record *rec)
 {
     int32_t partition;
@@ -32,11 +33,10 @@ static void print(const struct leat_record *rec)
     const char *topic = leat_record_topic(rec, &partition);
     const void *key = leat_record_key(rec, &key_size);
     const void *value = leat_record_value(rec, &value_size);
-
     printf("%s-%d@%lld ", topic, (int)partition, (long long)leat_record_offset(rec));
-    fwrite(key, 1, key_size, stdout); /* bytes, not text: there is no NUL at the end */
+    fwrite(key == NULL ? "" : key, 1, key_size, stdout);
     putchar('\t');
-    fwrite(value, 1, value_size, stdout);
+    fwrite(value == NULL ? "" : value, 1, value_size, stdout);
     putchar('\n');
 }
 
@@ -51,7 +51,7 @@ int main(int argc, char **argv)
     if (leat_conf_load_profile(conf, NULL, &err) < 0 || leat_client_new(conf, &client, &err) < 0 ||
         leat_client_connect(client, 5000, &err) < 0 ||
         leat_consumer_new(client, NULL, &consumer, &err) < 0) {
-        return die(err);
+        die(err);
     }
     struct leat_offsets *parts = leat_offsets_new();
     int count = leat_client_partition_count(client, topic, 5000);
@@ -60,13 +60,13 @@ int main(int argc, char **argv)
     }
     if (count < 0 || leat_consumer_assign(consumer, parts, &err) < 0) {
         fprintf(stderr, "consumer: %s: %s\n", topic, leat_strerror(count));
-        return die(err);
+        die(err);
     }
     leat_offsets_free(parts);
     signal(SIGINT, on_signal);
     while (!stop && left != 0) {
         if (leat_consumer_poll(consumer, 1000, &batch, &err) < 0) {
-            return die(err);
+            die(err);
         }
         for (size_t i = 0; i < leat_batch_count(batch) && left != 0; i++, left -= left > 0) {
             print(leat_batch_at(batch, i));

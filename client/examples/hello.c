@@ -2,16 +2,17 @@
  *
  * The broker comes from the profile or LEAT_BOOTSTRAP_SERVERS, else localhost:9092. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <leat/leat.h>
 
-static int die(struct leat_error *err)
+static _Noreturn void die(struct leat_error *err)
 {
     fprintf(stderr, "hello: %s (%s)\n", leat_error_message(err),
             leat_errname(leat_error_code(err)));
     leat_error_free(err);
-    return 1;
+    exit(1); /* what is open ends with the process */
 }
 
 int main(int argc, char **argv)
@@ -27,14 +28,14 @@ int main(int argc, char **argv)
     if (leat_conf_load_profile(conf, NULL, &err) < 0 || leat_client_new(conf, &client, &err) < 0 ||
         leat_client_connect(client, 5000, &err) < 0 ||
         leat_producer_new(client, NULL, &producer, &err) < 0) {
-        return die(err);
+        die(err);
     }
 
     struct leat_record *rec = leat_record_new();
     leat_record_set_topic(rec, topic, -1);
     leat_record_set_value(rec, text, strlen(text));
     if (leat_send_sync(producer, rec, 5000, &err) < 0) {
-        return die(err);
+        die(err);
     }
     leat_record_topic(rec, &partition);
     printf("stored in %s-%d at offset %lld\n", topic, (int)partition,

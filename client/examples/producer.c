@@ -2,6 +2,7 @@
  *
  * Shows asynchronous sending: callbacks count what was stored, flush waits for the rest. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <leat/leat.h>
@@ -24,11 +25,11 @@ static void on_delivery(const struct leat_delivery *d, void *arg)
     fprintf(stderr, "producer: not stored: %s\n", leat_delivery_message(d));
 }
 
-static int die(struct leat_error *err)
+static _Noreturn void die(struct leat_error *err)
 {
     fprintf(stderr, "producer: %s\n", leat_error_message(err));
     leat_error_free(err);
-    return 1;
+    exit(1); /* what is open ends with the process */
 }
 
 int main(int argc, char **argv)
@@ -49,7 +50,7 @@ int main(int argc, char **argv)
         leat_conf_set(conf, "compression.type", "lz4", &err) < 0 ||
         leat_client_new(conf, &client, &err) < 0 || leat_client_connect(client, 5000, &err) < 0 ||
         leat_producer_new(client, NULL, &producer, &err) < 0) {
-        return die(err);
+        die(err);
     }
     struct leat_record *rec = leat_record_new();
     leat_record_set_topic(rec, argv[1], -1);

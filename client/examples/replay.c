@@ -7,11 +7,11 @@
 
 #include <leat/leat.h>
 
-static int die(struct leat_error *err)
+static _Noreturn void die(struct leat_error *err)
 {
     fprintf(stderr, "replay: %s\n", leat_error_message(err));
     leat_error_free(err);
-    return 1;
+    exit(1); /* what is open ends with the process */
 }
 
 /* Has the consumer passed all these ends? */
@@ -46,7 +46,7 @@ int main(int argc, char **argv)
     if (leat_conf_load_profile(conf, NULL, &err) < 0 || leat_client_new(conf, &client, &err) < 0 ||
         leat_client_connect(client, 5000, &err) < 0 ||
         leat_consumer_new(client, NULL, &consumer, &err) < 0) {
-        return die(err);
+        die(err);
     }
     for (int32_t i = 0; i < leat_client_partition_count(client, topic, 5000); i++) {
         leat_offsets_add(parts, topic, i, LEAT_OFFSET_END);
@@ -54,11 +54,11 @@ int main(int argc, char **argv)
     if (leat_list_offsets(client, parts, 5000, &ends, &err) < 0 ||
         leat_consumer_assign(consumer, parts, &err) < 0 ||
         leat_consumer_seek_time(consumer, since, 5000, &err) < 0) {
-        return die(err);
+        die(err);
     }
     while (!is_done(consumer, ends)) {
         if (leat_consumer_poll(consumer, 1000, &batch, &err) < 0) {
-            return die(err);
+            die(err);
         }
         count += (long)leat_batch_count(batch);
         leat_batch_unref(batch);

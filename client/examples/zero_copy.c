@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -32,11 +33,11 @@ static void on_delivery(const struct leat_delivery *d, void *arg)
     }
 }
 
-static int die(struct leat_error *err)
+static _Noreturn void die(struct leat_error *err)
 {
     fprintf(stderr, "zero_copy: %s\n", leat_error_message(err));
     leat_error_free(err);
-    return 1;
+    exit(1); /* what is open ends with the process */
 }
 
 int main(int argc, char **argv)
@@ -57,7 +58,7 @@ int main(int argc, char **argv)
     const char *bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (leat_conf_load_profile(conf, NULL, &err) < 0 || leat_client_new(conf, &client, &err) < 0 ||
         leat_producer_new(client, NULL, &producer, &err) < 0) {
-        return die(err);
+        die(err);
     }
     leat_record_set_topic(rec, argv[1], 0);
     for (size_t at = 0; bytes != MAP_FAILED && at < size; at += PIECE) {
