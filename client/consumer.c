@@ -127,6 +127,7 @@ void lc_consumer_unref(struct leat_consumer *c)
         lc_part_unref(c->parts[i]);
     }
     lt_free(c->parts);
+    leat_offsets_free(c->assigned);
     lt_free(c->dropped);
     leat_conf_free(c->conf);
     (void)close(c->wait_fd);
@@ -302,7 +303,7 @@ static void free_parts(struct lc_part **parts, size_t count)
 }
 
 /* The old assignment goes, the new one comes. Lock held; LEAT_ENOMEM changes nothing. */
-static int replace_parts(struct leat_consumer *c, struct lc_part **parts, size_t count)
+static int replace_parts(struct leat_consumer *c, struct lc_part **parts, struct leat_offsets *list)
 {
     struct lc_part **old = c->parts;
     size_t old_count = c->part_count;
@@ -321,7 +322,9 @@ static int replace_parts(struct leat_consumer *c, struct lc_part **parts, size_t
         }
     }
     c->parts = parts;
-    c->part_count = count;
+    c->part_count = list->count;
+    leat_offsets_free(c->assigned);
+    c->assigned = list;
     c->assignments++;
     drop_chunks(c);
     free_parts(old, old_count);
@@ -365,6 +368,7 @@ int leat_consumer_assign(struct leat_consumer *c,
 {
     size_t count = leat_offsets_count(parts);
     struct lc_part **fresh;
+    struct leat_offsets *list;
     int err = lc_consumer_usable(c, reterr);
 
     if (err == 0) {
@@ -373,19 +377,22 @@ int leat_consumer_assign(struct leat_consumer *c,
     if (err < 0) {
         return err;
     }
+    list = lc_offsets_copy(parts);
     fresh = lt_calloc(count + 1, sizeof(*fresh));
     for (size_t i = 0; fresh != NULL && i < count && err == 0; i++) {
         fresh[i] = new_part(c, &parts->entries[i]);
         err = fresh[i] == NULL ? LEAT_ENOMEM : 0;
     }
-    if (fresh == NULL || err < 0) {
+    if (list == NULL || fresh == NULL || err < 0) {
+        leat_offsets_free(list);
         free_parts(fresh, fresh == NULL ? 0 : count);
         return lt_error_set(reterr, LEAT_ENOMEM, "assign: out of memory");
     }
     (void)pthread_mutex_lock(&c->lock);
-    err = c->closed ? LEAT_ECLOSED : replace_parts(c, fresh, count);
+    err = c->closed ? LEAT_ECLOSED : replace_parts(c, fresh, list);
     (void)pthread_mutex_unlock(&c->lock);
     if (err < 0) {
+        leat_offsets_free(list);
         free_parts(fresh, count);
         return lt_error_set(reterr, err, "assign: %s", leat_strerror(err));
     }
@@ -396,12 +403,9 @@ int leat_consumer_assign(struct leat_consumer *c,
 struct lc_part *
 lc_consumer_part(const struct leat_consumer *c, const char *topic, int32_t partition)
 {
-    for (size_t i = 0; i < c->part_count; i++) {
-        if (c->parts[i]->partition == partition && strcmp(c->parts[i]->topic, topic) == 0) {
-            return c->parts[i];
-        }
-    }
-    return NULL;
+    const struct lc_offset *entry = lc_offsets_find(c->assigned, topic, partition);
+
+    return entry == NULL ? NULL : c->parts[entry - c->assigned->entries];
 }
 
 /* Lock held. */

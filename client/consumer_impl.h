@@ -128,6 +128,8 @@ struct leat_consumer {
     pthread_mutex_t lock;
     struct lc_part **parts;
     size_t part_count;
+    struct leat_offsets
+        *assigned; /* the list that parts were made from, in the same order: finds them */
     struct lc_topic *
         *dropped; /* metadata of partitions that are no longer assigned; the loop lets go of it */
     size_t dropped_count;

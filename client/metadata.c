@@ -17,6 +17,7 @@ TAILQ_HEAD(topic_list, lc_topic);
 
 struct lc_metadata {
     struct topic_list topics;
+    struct lc_topic *by_name;  /* the same */
     struct lc_node *bootstrap; /* ids -1 */
     size_t bootstrap_count;
     struct lc_node *nodes; /* of the last answer */
@@ -67,6 +68,7 @@ static void free_nodes(struct lc_node *nodes, size_t count)
 static void free_topic(struct lc_metadata *metadata, struct lc_topic *topic)
 {
     TAILQ_REMOVE(&metadata->topics, topic, link);
+    HASH_DEL(metadata->by_name, topic);
     lt_free(topic->partitions);
     lt_free(topic->name);
     lt_free(topic);
@@ -159,13 +161,9 @@ static int parse_bootstrap(struct lc_metadata *metadata, const char *list)
 struct lc_topic *lc_metadata_topic(struct leat_client *client, const char *name, bool may_create)
 {
     struct lc_metadata *metadata = client->metadata;
-    struct lc_topic *topic;
+    struct lc_topic *topic = NULL;
 
-    TAILQ_FOREACH (topic, &metadata->topics, link) {
-        if (strcmp(topic->name, name) == 0) {
-            break;
-        }
-    }
+    HASH_FIND_STR(metadata->by_name, name, topic);
     if (topic == NULL) {
         topic = lt_calloc(1, sizeof(*topic));
         if (topic == NULL) {
@@ -173,6 +171,12 @@ struct lc_topic *lc_metadata_topic(struct leat_client *client, const char *name,
         }
         topic->name = lt_strdup(name);
         if (topic->name == NULL) {
+            lt_free(topic);
+            return NULL;
+        }
+        HASH_ADD_KEYPTR(hh, metadata->by_name, topic->name, strlen(topic->name), topic);
+        if (!lt_hash_added(topic)) {
+            lt_free(topic->name);
             lt_free(topic);
             return NULL;
         }
@@ -456,13 +460,9 @@ static bool take_partitions(struct lc_topic *topic,
 static bool take_topic(struct lc_metadata *metadata,
                        const struct proto_metadata_response_topic *from)
 {
-    struct lc_topic *topic;
+    struct lc_topic *topic = NULL;
 
-    TAILQ_FOREACH (topic, &metadata->topics, link) {
-        if (lt_slice_is(from->name, topic->name)) {
-            break;
-        }
-    }
+    HASH_FIND(hh, metadata->by_name, from->name.data, from->name.size, topic);
     if (topic == NULL) {
         return true;
     }

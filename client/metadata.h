@@ -7,6 +7,7 @@
 #ifndef LC_METADATA_H
 #define LC_METADATA_H
 
+#include "base/hash.h"
 #include "client/broker_conn.h"
 #include "client/client.h"
 #include "proto/messages.h"
@@ -19,6 +20,7 @@ struct lc_topic_partition {
 
 struct lc_topic {
     TAILQ_ENTRY(lc_topic) link;
+    UT_hash_handle hh; /* by name */
     char *name;
     int users; /* parts that want it refreshed; freed at 0 */
     struct proto_uuid id;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/hash.h"
 #include "client/record.h"
 
 #define ENTRIES_FIRST 8
@@ -13,35 +14,45 @@ struct leat_offsets *leat_offsets_new(void)
     return lt_calloc(1, sizeof(struct leat_offsets));
 }
 
+/* Bytes that name a partition, for a place's key: its number and its topic with the NUL behind. */
+#define KEY_SIZE_MAX (sizeof(int32_t) + LC_TOPIC_SIZE_MAX + 1)
+
+struct lc_offset_place {
+    UT_hash_handle hh;
+    size_t at; /* of the entry */
+    char key[];
+};
+
+static size_t make_key(char *key, const char *topic, int32_t partition)
+{
+    size_t size = strlen(topic) + 1;
+
+    memcpy(key, &partition, sizeof(partition));
+    memcpy(key + sizeof(partition), topic, size);
+    return sizeof(partition) + size;
+}
+
 struct lc_offset *
 lc_offsets_find(const struct leat_offsets *list, const char *topic, int32_t partition)
 {
-    for (size_t i = 0; i < list->count; i++) {
-        struct lc_offset *entry = &list->entries[i];
+    struct lc_offset_place *place = NULL;
+    char key[KEY_SIZE_MAX];
+    size_t size;
 
-        if (entry->partition == partition && strcmp(entry->topic, topic) == 0) {
-            return entry;
-        }
+    if (list == NULL || !lc_topic_ok(topic)) {
+        return NULL;
     }
-    return NULL;
+    size = make_key(key, topic, partition);
+    HASH_FIND(hh, list->places, key, size, place);
+    return place == NULL ? NULL : &list->entries[place->at];
 }
 
-int leat_offsets_add(struct leat_offsets *list,
-                     const char *topic,
-                     int32_t partition,
-                     int64_t offset)
+/* Add an entry that is not there. */
+static int append(struct leat_offsets *list, const struct lc_offset *entry)
 {
-    struct lc_offset *entry;
-    char *name;
+    struct lc_offset_place *place;
+    size_t size;
 
-    if (list == NULL || !lc_topic_ok(topic) || partition < 0) {
-        return LEAT_EINVAL;
-    }
-    entry = lc_offsets_find(list, topic, partition);
-    if (entry != NULL) {
-        entry->offset = offset;
-        return 0;
-    }
     if (list->count == list->capacity) {
         size_t capacity = list->capacity == 0 ? ENTRIES_FIRST : list->capacity * 2;
         void *entries = lt_reallocarray(list->entries, capacity, sizeof(list->entries[0]));
@@ -52,38 +63,53 @@ int leat_offsets_add(struct leat_offsets *list,
         list->entries = entries;
         list->capacity = capacity;
     }
-    name = lt_strdup(topic);
-    if (name == NULL) {
+    place = lt_malloc(sizeof(*place) + sizeof(int32_t) + strlen(entry->topic) + 1);
+    if (place == NULL) {
         return LEAT_ENOMEM;
     }
-    list->entries[list->count++] =
-        (struct lc_offset){.topic = name, .offset = offset, .partition = partition};
+    size = make_key(place->key, entry->topic, entry->partition);
+    place->at = list->count;
+    HASH_ADD(hh, list->places, key, size, place);
+    if (!lt_hash_added(place)) {
+        lt_free(place);
+        return LEAT_ENOMEM;
+    }
+    list->entries[list->count] = *entry;
+    list->entries[list->count++].topic = place->key + sizeof(int32_t);
     return 0;
+}
+
+int leat_offsets_add(struct leat_offsets *list,
+                     const char *topic,
+                     int32_t partition,
+                     int64_t offset)
+{
+    struct lc_offset fresh = {.offset = offset, .partition = partition};
+    struct lc_offset *entry;
+
+    if (list == NULL || !lc_topic_ok(topic) || partition < 0) {
+        return LEAT_EINVAL;
+    }
+    entry = lc_offsets_find(list, topic, partition);
+    if (entry != NULL) {
+        entry->offset = offset;
+        return 0;
+    }
+    fresh.topic = topic;
+    return append(list, &fresh);
 }
 
 struct leat_offsets *lc_offsets_copy(const struct leat_offsets *list)
 {
-    size_t count = leat_offsets_count(list);
     struct leat_offsets *copy = leat_offsets_new();
-    struct lc_offset *entries = lt_calloc(count + 1, sizeof(entries[0]));
+    int err = copy == NULL ? LEAT_ENOMEM : 0;
 
-    if (copy == NULL || entries == NULL) {
-        lt_free(copy);
-        lt_free(entries);
-        return NULL;
+    for (size_t i = 0; i < leat_offsets_count(list) && err == 0; i++) {
+        err = append(copy, &list->entries[i]); /* no partition comes twice: no need to look */
     }
-    copy->entries = entries;
-    copy->capacity = count + 1;
-    for (size_t i = 0; i < count; i++) { /* no partition comes twice: no need to look */
-        char *name = lt_strdup(list->entries[i].topic);
-
-        if (name == NULL) {
-            leat_offsets_free(copy);
-            return NULL;
-        }
-        copy->entries[i] = list->entries[i];
-        copy->entries[i].topic = name;
-        copy->count++;
+    if (err < 0) {
+        leat_offsets_free(copy);
+        return NULL;
     }
     return copy;
 }
@@ -115,11 +141,15 @@ const char *leat_offsets_at(const struct leat_offsets *list,
 
 void leat_offsets_free(struct leat_offsets *list)
 {
+    struct lc_offset_place *place;
+    struct lc_offset_place *following;
+
     if (list == NULL) {
         return;
     }
-    for (size_t i = 0; i < list->count; i++) {
-        lt_free(list->entries[i].topic);
+    HASH_ITER (hh, list->places, place, following) {
+        HASH_DEL(list->places, place);
+        lt_free(place);
     }
     lt_free(list->entries);
     lt_free(list);

@@ -6,8 +6,10 @@
 
 #include <leat/leat.h>
 
+struct lc_offset_place; /* finds an entry by topic and partition */
+
 struct lc_offset {
-    char *topic; /* owned */
+    const char *topic; /* in the entry's place */
     int64_t offset;
     int32_t partition;
     int code; /* 0, or why this partition has no answer */
@@ -17,9 +19,10 @@ struct leat_offsets {
     struct lc_offset *entries;
     size_t count;
     size_t capacity;
+    struct lc_offset_place *places; /* one per entry */
 };
 
-/* Entry of a partition, NULL if it is not there. */
+/* Entry of a partition, NULL if it is not there; a NULL list has none. Cheap in large lists too. */
 struct lc_offset *
 lc_offsets_find(const struct leat_offsets *list, const char *topic, int32_t partition);
 

@@ -3,8 +3,11 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "client/offsets.h"
 #include "tests/support/test_main.h"
+
+#define MANY 100000
 
 /* Entries come back in the order of adding; a second entry of a partition replaces the first. */
 START_TEST(entries_keep_order_and_replace)
@@ -68,6 +71,31 @@ START_TEST(copy_survives_every_failed_allocation)
 }
 END_TEST
 
+/* A list of all partitions of a large cluster: an entry is found without a look at the others. Comparing all would take minutes. */
+START_TEST(many_topics_are_found_quickly)
+{
+    struct leat_offsets *list = leat_offsets_new();
+    int64_t begin = lt_clock_mono_ns(lt_clock_real());
+    char topic[32];
+    int wrong = 0; /* an assertion for each would take longer than the rest */
+
+    for (int i = 0; i < 2 * MANY; i++) {
+        (void)snprintf(topic, sizeof(topic), "a-topic-of-many-%d", i % MANY / 2);
+        wrong += leat_offsets_add(list, topic, i % 2, i) != 0;
+    }
+    ck_assert_uint_eq(leat_offsets_count(list), MANY);
+    for (int i = 0; i < MANY; i++) {
+        (void)snprintf(topic, sizeof(topic), "a-topic-of-many-%d", i / 2);
+        wrong += lc_offsets_find(list, topic, i % 2) != &list->entries[i];
+        wrong += list->entries[i].offset != MANY + i;
+    }
+    ck_assert_int_eq(wrong, 0);
+    ck_assert_ptr_null(lc_offsets_find(list, topic, 2));
+    ck_assert_int_lt(lt_clock_mono_ns(lt_clock_real()) - begin, INT64_C(10000000000));
+    leat_offsets_free(list);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("offsets");
@@ -75,6 +103,7 @@ int main(void)
 
     tcase_add_test(tc, entries_keep_order_and_replace);
     tcase_add_test(tc, nonsense_is_refused);
+    tcase_add_test(tc, many_topics_are_found_quickly);
     tcase_add_test(tc, copy_survives_every_failed_allocation);
     suite_add_tcase(suite, tc);
     return test_main(suite);
