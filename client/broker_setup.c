@@ -151,6 +151,22 @@ static struct evdns_base *resolver(struct leat_client *client)
     return client->dns;
 }
 
+/* Without one libevent complains on stderr, and nothing could be connected either. */
+static bool has_descriptor(struct lc_broker *broker)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
+    char reason[96];
+
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
+        add_reason(broker, "no descriptor", strerror_r(errno, reason, sizeof(reason)));
+        return false;
+    }
+    if (fd >= 0) {
+        (void)close(fd); /* nothing was connected */
+    }
+    return true;
+}
+
 static void resolve(struct lc_broker *broker)
 {
     const struct evutil_addrinfo hints = {.ai_family = AF_UNSPEC,
@@ -165,6 +181,11 @@ static void resolve(struct lc_broker *broker)
     if (dns == NULL || resolving == NULL) {
         lt_free(resolving);
         lc_broker_close(broker, LEAT_ENOMEM, "out of memory");
+        return;
+    }
+    if (!has_descriptor(broker)) {
+        lt_free(resolving);
+        give_up(broker);
         return;
     }
     (void)snprintf(port, sizeof(port), "%d", (int)broker->port);
