@@ -30,7 +30,7 @@ struct srv_producer_ids {
     struct block present;
     struct block spare;
     bool asking;        /* a transaction is under way */
-    int err;            /* why the last one brought no block; told once to each who waited */
+    int err;            /* why the last one brought no block; told to the one who asks next */
     int64_t known_next; /* value in the store, as of known_rev */
     int64_t known_rev;  /* 0: absent, or not read yet */
     TAILQ_HEAD(, srv_id_waiter) waiters;
