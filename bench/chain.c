@@ -33,6 +33,7 @@ void bench_damage_add(struct bench_damage *into, const struct bench_damage *from
     into->reordered += from->reordered;
     into->changed += from->changed;
     into->foreign += from->foreign;
+    into->trimmed += from->trimmed;
     into->unacknowledged += from->unacknowledged;
 }
 
@@ -205,6 +206,7 @@ static int begin_run(struct bench_chain_reader *reader, int64_t sequence, struct
     reader->state_seen = reader->state_seen || (reader->has_state && link.run == reader->state.run);
     /* Records that are gone from the start of a partition were deleted, if it says so. */
     reader->expected = first && reader->cut ? sequence : 0;
+    reader->damage.trimmed += reader->expected;
     reader->last = link.previous;
     if (sequence == 0 && link.previous != link.run) {
         reader->damage.changed++;

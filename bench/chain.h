@@ -33,7 +33,9 @@ struct bench_damage {
     int64_t doubled;
     int64_t reordered; /* came after a later one */
     int64_t changed;
-    int64_t foreign;        /* records that verify did not write: no damage */
+    int64_t foreign; /* records that verify did not write: no damage */
+    int64_t
+        trimmed; /* before the start of a partition that does not begin at 0: deleted by somebody, or lost */
     int64_t unacknowledged; /* sent, never acknowledged, and not there: no damage either */
 };
 

@@ -185,6 +185,12 @@ static void print_damage(const struct bench_result *r)
                " not acknowledged and not there\n",
                d->records, d->lost, d->doubled, d->reordered, d->changed, d->foreign,
                d->unacknowledged);
+        if (d->trimmed > 0) {
+            printf("   not seen   %" PRId64
+                   " records before the log start: deleted by retention or "
+                   "by hand, or lost\n",
+                   d->trimmed);
+        }
     }
 }
 

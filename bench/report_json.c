@@ -68,10 +68,11 @@ static void set_server(json_t *object, const struct bench_result *r)
 static void set_damage(json_t *object, const struct bench_damage *d)
 {
     json_t *damage =
-        json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "records", (json_int_t)d->records, "lost",
+        json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "records", (json_int_t)d->records, "lost",
                   (json_int_t)d->lost, "doubled", (json_int_t)d->doubled, "reordered",
                   (json_int_t)d->reordered, "changed", (json_int_t)d->changed, "foreign",
-                  (json_int_t)d->foreign, "unacknowledged", (json_int_t)d->unacknowledged);
+                  (json_int_t)d->foreign, "trimmed", (json_int_t)d->trimmed, "unacknowledged",
+                  (json_int_t)d->unacknowledged);
     (void)json_object_set_new(object, "verified", damage); /* as above */
 }
 

@@ -327,6 +327,18 @@ def test_verify_finds_damage(server, written, tmp_path, damage):
     assert ("LEAT_ECORRUPT" in done.stderr) == bool(bad)
 
 
+def test_verify_tells_what_is_gone_before_the_log_start(server, tmp_path):
+    """Retention does that, and a broker that loses the front of a log: nobody can tell which."""
+    state = tmp_path / "state"
+    bench(server.address, "verify", "-t", "trimmed", "--create", "1", "-n", "100", "--state", str(state))
+    subprocess.run([BUILD / "leat", "topic", "trim", "trimmed", "-o", "7", "-y", "-b", server.address], env=environ(), check=True, capture_output=True)
+    args = ["verify", "-t", "trimmed", "--work", "fetch", "--state", str(state)]
+    done = bench(server.address, *args)
+    assert "93 records: 0 lost" in done.stdout and "not seen   7 records before the log start" in done.stdout
+    (run,) = bench_json(server.address, *args)["loads"][0]["runs"]
+    assert run["verified"]["trimmed"] == 7
+
+
 def test_verify_without_state_and_with_a_wrong_one(server, written, tmp_path):
     _, state = written
     assert "600 records: 0 lost" in bench(server.address, "verify", "-t", "chained", "--work", "fetch").stdout
