@@ -18,6 +18,7 @@
 #include "client/cli/outcome.h"
 #include "client/cli/printer.h"
 #include "client/cli/record_filter.h"
+#include "client/cli/trouble.h"
 
 #define POLL_MS 1000
 #define POLL_PIPE_MS 100 /* a pipe's reader may go while nothing is written */
@@ -386,6 +387,7 @@ static int read_all(struct consume *c, struct leat_error **reterr)
         int got = leat_consumer_poll(c->consumer, wait_ms, &batch, reterr);
         if (got > 0) {
             c->told = 0;
+            cli_trouble_over();
             code = take(c, batch);
         } else if (c->checks_reader) {
             cli_printer_check_reader();
@@ -409,6 +411,7 @@ static int consume_topics(struct consume *c)
     }
     if (code == 0) {
         cli_interrupt_catch(c->consumer);
+        cli_trouble_begin(c->cli);
         code = cli_assignment_apply(&c->assignment, c->consumer, &err);
     }
     if (code == 0) {

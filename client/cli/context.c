@@ -1,5 +1,6 @@
 /* context.c: see context.h. */
 #include "client/cli/context.h"
+#include "client/cli/trouble.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -236,6 +237,8 @@ int cli_configure(struct cli *cli)
     if (cli->verbosity > 0) {
         leat_conf_set_log(cli->conf, cli->verbosity > 1 ? LEAT_LOG_DEBUG : LEAT_LOG_INFO,
                           print_line, NULL);
+    } else if (!cli->quiet) {
+        cli_trouble_watch(cli);
     }
     return 0;
 }

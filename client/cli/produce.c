@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/units.h"
 #include "client/cli/command.h"
 #include "client/cli/deliveries.h"
 #include "client/cli/encode.h"
@@ -20,6 +21,7 @@
 #include "client/cli/outcome.h"
 #include "client/cli/record_input.h"
 #include "client/cli/record_json.h"
+#include "client/cli/trouble.h"
 
 #define READ_BYTES (1 << 18)
 #define RECORD_BYTES_MAX ((size_t)1 << 28) /* docs/limits.md */
@@ -245,10 +247,10 @@ static void add_properties(struct produce_input *input, struct cli *cli)
 static int take_block_time(struct produce *p, struct leat_error **reterr)
 {
     char text[32];
-    if (leat_conf_get(p->cli->conf, "max.block.ms", text, sizeof(text)) <= 0) {
+    if (leat_conf_get(p->cli->conf, "max.block.ms", text, sizeof(text)) <= 0 ||
+        lt_parse_duration_ms(text, 1, &p->block_ms) != 0) { /* as it was written: 2s or 2000 */
         return 0;
     }
-    p->block_ms = strtoll(text, NULL, 10);
     (void)snprintf(text, sizeof(text), "%" PRId64,
                    p->block_ms < SEND_STEP_MS ? p->block_ms : SEND_STEP_MS);
     return leat_conf_set(p->cli->conf, "max.block.ms", text, reterr);
@@ -278,6 +280,7 @@ static int run_produce(struct cli *cli, int argc, char **argv)
                                 : leat_producer_new(cli->client, cli->conf, &p.producer, &err);
         if (code == 0) {
             cli_interrupt_catch(NULL);
+            cli_trouble_begin(cli);
             code = send_input(&p, &err);
         }
         status = finish(&p, code, err);

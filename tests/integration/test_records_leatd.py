@@ -49,6 +49,7 @@ def test_a_server_killed_in_the_middle(server):
         err = running.process.stderr.read()
         feeder.join()
     missing, sent = counts(err)
+    assert "the queue is full and nothing was acknowledged for 2000 ms" in err, err
     assert missing > 0 and sent > missing, err
     named = [int(n) for n in re.findall(r"leat:   line (\d+): ", err)]
     assert len(named) == 5 and named == sorted(named) and f"and {missing - 5} more" in err, err
@@ -74,6 +75,36 @@ def test_a_server_that_comes_back_costs_nothing(server):
         server.start()
         assert running.process.wait(timeout=30) == 0, running.process.stderr.read()
     assert run(server.address, "cat", "t").stdout == "first\nsecond\n"
+
+
+@pytest.mark.parametrize("command", ["consume", "tail", "produce"])
+def test_who_waits_for_a_server_is_told(server, command):
+    """Once, while the broker is away; what is stored when it is back comes as if nothing had been."""
+    run(server.address, "topic", "create", "t", "-p", "1")
+    run(server.address, "produce", "t", stdin="first\n")
+    with Running(server.address, command, "t") as running:
+        if command == "produce":
+            running.process.stdin.write("second\n")
+            running.process.stdin.flush()
+            while run(server.address, "cat", "t").stdout != "first\nsecond\n":
+                pass
+            server.kill()
+            running.process.stdin.write("third\n")
+            running.process.stdin.flush()
+        else:
+            assert "first" in running.line()
+            server.kill()
+        said = running.process.stderr.readline()
+        assert re.fullmatch(rf"leat: {command}: {server.address}: .*refused; trying again until it answers\n", said), said
+        server.settings["listeners"] = f"PLAINTEXT://{server.address}"
+        server.start()
+        if command != "produce":
+            run(server.address, "produce", "t", stdin="later\n")
+            assert "later" in running.line()
+        running.process.stdin.close()
+        if command == "produce":
+            assert running.process.wait(timeout=30) == 0
+            assert running.process.stderr.read().startswith("t  2 records")
 
 
 def test_a_server_that_is_gone_before_the_first_line(server):
