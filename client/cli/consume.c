@@ -166,6 +166,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         input->unbuffered = true;
         return 0;
     case ARGP_KEY_ARG:
+        if (*arg == '\0') {
+            argp_error(state, "the name of a topic is empty");
+        }
         cli_words_add(&input->topics, state, arg);
         return 0;
     case ARGP_KEY_NO_ARGS:

@@ -229,8 +229,13 @@ int cli_configure(struct cli *cli)
         code = leat_conf_set(cli->conf, "bootstrap.servers", cli->bootstrap, &err);
     }
     if (code != 0) {
+        bool lost = strstr(leat_error_message(err), "unknown setting") != NULL &&
+                    strstr(leat_error_message(err), "Did you mean") == NULL;
         (void)cli_fail(cli, code, err, "%s",
                        cli->command); /* a setting that is refused is wrong usage */
+        if (lost) {
+            cli_hint(cli, "'leat -X list' shows all settings, 'leat -X help' explains them");
+        }
         return CLI_USAGE;
     }
     cli->confirm_always = profile_confirms(cli);

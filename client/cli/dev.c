@@ -226,6 +226,8 @@ static int start(struct dev *dev)
         argv[count++] = calm;
     }
     catch_signals(dev);
+    (void)unsetenv(
+        "LEAT_BOOTSTRAP_SERVERS"); /* the client's: to leatd it is a setting that there is not */
     pid_t parent = getpid();
     dev->child = fork();
     if (dev->child == 0) {

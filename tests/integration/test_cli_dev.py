@@ -67,6 +67,12 @@ def test_json_and_the_way_of_a_record(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_clients_own_address_is_not_leatds(tmp_path):
+    with Dev(tmp=tmp_path, env={"LEAT_BOOTSTRAP_SERVERS": "127.0.0.1:1"}) as dev:
+        assert dev.stop() == 0
+        assert dev.process.stderr.read() == ""
+
+
 @pytest.mark.parametrize("number,status", [(signal.SIGINT, 130), (signal.SIGTERM, 0), (signal.SIGHUP, 0)])
 def test_a_signal_ends_it_and_removes_the_data(tmp_path, number, status):
     with Dev(tmp=tmp_path) as dev:
