@@ -62,7 +62,7 @@ const struct cli_command cli_bench = {
     .summary = "measure a broker (leat-bench)",
     .args = "COMMAND..",
     .doc = "Runs leat-bench.",
-    .examples = "leat bench produce --num-records 1000000 --record-size 100\n"
+    .examples = "leat bench produce -t loads --create 3 --num-records 1000000 --record-size 100\n"
                 "leat bench --help\n",
     .program = "leat-bench",
     .run = run_other,
