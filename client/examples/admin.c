@@ -10,7 +10,7 @@
 
 #define TIMEOUT_MS 10000
 
-static _Noreturn void die(struct leat_error *err)
+static void die(struct leat_error *err)
 {
     fprintf(stderr, "admin: %s\n", leat_error_message(err));
     leat_error_free(err);

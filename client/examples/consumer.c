@@ -17,7 +17,7 @@ static void on_signal(int number)
     leat_consumer_wakeup(consumer);
 }
 
-static _Noreturn void die(struct leat_error *err)
+static void die(struct leat_error *err)
 {
     fprintf(stderr, "consumer: %s\n", leat_error_message(err));
     leat_error_free(err);

@@ -7,7 +7,7 @@
 
 #include <leat/leat.h>
 
-static _Noreturn void die(struct leat_error *err)
+static void die(struct leat_error *err)
 {
     fprintf(stderr, "hello: %s (%s)\n", leat_error_message(err),
             leat_errname(leat_error_code(err)));

@@ -25,7 +25,7 @@ static void on_delivery(const struct leat_delivery *d, void *arg)
     fprintf(stderr, "producer: not stored: %s\n", leat_delivery_message(d));
 }
 
-static _Noreturn void die(struct leat_error *err)
+static void die(struct leat_error *err)
 {
     fprintf(stderr, "producer: %s\n", leat_error_message(err));
     leat_error_free(err);

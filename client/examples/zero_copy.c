@@ -33,7 +33,7 @@ static void on_delivery(const struct leat_delivery *d, void *arg)
     }
 }
 
-static _Noreturn void die(struct leat_error *err)
+static void die(struct leat_error *err)
 {
     fprintf(stderr, "zero_copy: %s\n", leat_error_message(err));
     leat_error_free(err);
