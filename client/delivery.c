@@ -20,6 +20,7 @@ struct walk {
     struct leat_record rec;
     struct lt_arena arena; /* its headers */
     int32_t decoded;       /* index of rec; -1 = none yet */
+    int32_t lacking;       /* index of the last record that memory was missing for; -1 = none */
 };
 
 int leat_delivery_code(const struct leat_delivery *d)
@@ -91,10 +92,10 @@ const struct leat_record *leat_delivery_record(const struct leat_delivery *d)
     walk = d->walk;
     while (walk->decoded < d->index) {
         if (decode_next(walk, d->batch) < 0) {
-            return NULL;
+            walk->lacking = walk->decoded;
         }
     }
-    return &walk->rec;
+    return walk->lacking == d->index ? NULL : &walk->rec;
 }
 
 static void start_walk(struct walk *walk, const struct lc_batch *batch)
@@ -102,6 +103,7 @@ static void start_walk(struct walk *walk, const struct lc_batch *batch)
     proto_builder_walk_init(&walk->raw, &batch->builder);
     lt_arena_init(&walk->arena, 0);
     walk->decoded = -1;
+    walk->lacking = -1;
 }
 
 /* Callbacks of leat_send_sync (`sync`) or those of applications; returns how many ran. */

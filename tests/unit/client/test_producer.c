@@ -13,6 +13,7 @@
 
 #include <leat/leat.h>
 
+#include "base/alloc.h"
 #include "base/assert.h"
 #include "proto/api.h"
 #include "proto/compress.h"
@@ -459,6 +460,54 @@ START_TEST(fork_is_noticed)
 }
 END_TEST
 
+static int whole; /* records that were told with their header */
+static int lacking;
+
+static void look_without_memory(const struct leat_delivery *d, void *arg)
+{
+    bool first = whole + lacking == 0;
+
+    (void)arg;
+    if (first) {
+        lt_alloc_fail_after(0);
+    }
+    for (int i = 0; i < 2; i++) {
+        const struct leat_record *rec = leat_delivery_record(d);
+
+        LT_ASSERT((rec == NULL) == first);
+        LT_ASSERT(rec == NULL || leat_record_header_count(rec) == 1);
+        lt_alloc_fail_never();
+    }
+    lacking += first;
+    whole += !first;
+}
+
+/* A record that memory is missing for is not told in part, also not when it is asked for again; those behind it are whole. */
+START_TEST(record_is_told_whole_or_not)
+{
+    struct event_base *base = event_base_new();
+    struct leat_record *rec = leat_record_new();
+
+    ck_assert_int_eq(leat_client_new_on_base(fix.conf, base, &fix.client, NULL), 0);
+    ck_assert_int_eq(leat_producer_new(fix.client, NULL, &fix.producer, NULL), 0);
+    ck_assert_int_eq(leat_record_set_topic(rec, "t", 0), 0);
+    ck_assert_int_eq(leat_send_sync(fix.producer, rec, 20000, NULL), 0);
+    ck_assert_int_eq(leat_record_add_header(rec, "name", "value", 5), 0);
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(leat_send(fix.producer, rec, look_without_memory, NULL), 0);
+    }
+    ck_assert_int_eq(leat_producer_flush(fix.producer, 20000), 0);
+    ck_assert_int_eq(lacking, 1);
+    ck_assert_int_eq(whole, 2);
+    leat_record_free(rec);
+    leat_producer_free(fix.producer);
+    leat_client_unref(fix.client);
+    fix.producer = NULL;
+    fix.client = NULL;
+    event_base_free(base);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("producer");
@@ -489,6 +538,7 @@ int main(void)
     tcase_add_test(life, dispatch_runs_callbacks_where_it_is_called);
     tcase_add_test(life, client_on_a_base_has_no_thread);
     tcase_add_test(life, fork_is_noticed);
+    tcase_add_test(life, record_is_told_whole_or_not);
     suite_add_tcase(suite, life);
     return test_main(suite);
 }
