@@ -30,7 +30,7 @@ struct plan {
     struct lc_questions questions;
 };
 
-static void update_metadata(struct leat_consumer *c);
+static void update_metadata(struct leat_consumer *c, struct plan *plan);
 static void collect(struct leat_consumer *c, struct plan *plan);
 static void send_sessions(struct leat_consumer *c);
 
@@ -39,7 +39,7 @@ int64_t lc_fetcher_turn(struct leat_consumer *c, int64_t now)
     struct plan plan = {.now = now, .next = LC_NEVER};
 
     (void)pthread_mutex_lock(&c->lock);
-    update_metadata(c);
+    update_metadata(c, &plan);
     if (!c->closed) {
         collect(c, &plan);
     }
@@ -208,8 +208,10 @@ static void check_id(struct leat_consumer *c, struct lc_part *part)
     }
 }
 
-static void update_metadata(struct leat_consumer *c)
+static void update_metadata(struct leat_consumer *c, struct plan *plan)
 {
+    int64_t pause_ms = lc_conf_number(c->client->conf, LC_CONF_RETRY_BACKOFF_MS);
+
     for (size_t i = 0; i < c->dropped_count; i++) {
         lc_metadata_drop(c->client, c->dropped[i]);
     }
@@ -223,6 +225,8 @@ static void update_metadata(struct leat_consumer *c)
         if (part->metadata != NULL) {
             check_topic(c, part);
             check_id(c, part);
+        } else {
+            plan->next = plan->now + pause_ms * NS_PER_MS; /* no memory: look again */
         }
     }
 }

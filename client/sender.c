@@ -36,7 +36,7 @@ struct sent {
     struct lc_batch *batches[];
 };
 
-static void update_topics(struct leat_producer *p);
+static int64_t update_topics(struct leat_producer *p, int64_t now);
 static int64_t collect(struct leat_producer *p,
                        int64_t now,
                        struct target *targets,
@@ -58,11 +58,13 @@ int64_t lc_sender_turn(struct leat_producer *p, int64_t now)
     struct lc_batch_list failed = STAILQ_HEAD_INITIALIZER(failed);
     size_t count = 0;
     int64_t next;
+    int64_t at;
 
     memset(targets, 0, sizeof(targets));
     (void)pthread_mutex_lock(&p->lock);
-    update_topics(p);
+    at = update_topics(p, now);
     next = collect(p, now, targets, &count, &failed);
+    next = at < next ? at : next;
     (void)pthread_mutex_unlock(&p->lock);
     deliver_all(p, &failed);
     for (size_t i = 0; i < count; i++) {
@@ -72,10 +74,12 @@ int64_t lc_sender_turn(struct leat_producer *p, int64_t now)
     return next;
 }
 
-/* Take what the metadata says; ask for topics that are new. */
-static void update_topics(struct leat_producer *p)
+/* Take what the metadata says; ask for topics that are new. Returns when to look again, for want of memory. */
+static int64_t update_topics(struct leat_producer *p, int64_t now)
 {
+    int64_t pause_ms = lc_conf_number(p->client->conf, LC_CONF_RETRY_BACKOFF_MS);
     struct lc_send_topic *topic;
+    int64_t next = LC_NEVER;
     bool changed = false;
 
     if (p->new_topics) {
@@ -88,6 +92,7 @@ static void update_topics(struct leat_producer *p)
         if (known == NULL) {
             known = lc_metadata_topic(p->client, topic->name, true);
             topic->metadata = known;
+            next = known == NULL ? now + pause_ms * NS_PER_MS : next;
         }
         if (known == NULL || !known->known || known->answers == topic->answers) {
             continue;
@@ -102,6 +107,7 @@ static void update_topics(struct leat_producer *p)
     if (changed) {
         (void)pthread_cond_broadcast(&p->cond);
     }
+    return next;
 }
 
 static bool is_in_flight(const struct lc_send_partition *part)

@@ -10,6 +10,7 @@
 
 #include <event2/event.h>
 
+#include "base/alloc.h"
 #include "base/assert.h"
 #include "base/clock.h"
 #include "proto/api.h"
@@ -185,6 +186,43 @@ START_TEST(dispatching_threads_are_known)
 }
 END_TEST
 
+/* A topic that memory was missing for is asked for once there is some, though nothing else happens: for a consumer (0) and a producer (1). */
+START_TEST(missing_memory_is_no_end)
+{
+    struct event_base *base = event_base_new();
+    int64_t begin = now_ms();
+    int before;
+
+    ck_assert_int_eq(leat_client_new_on_base(fix.conf, base, &fix.client, NULL), 0);
+    ck_assert_int_eq(leat_producer_new(fix.client, NULL, &fix.producer, NULL), 0);
+    ck_assert_int_eq(leat_client_connect(fix.client, 20000, NULL), 0);
+    while (now_ms() - begin < 200) { /* whatever the connect has still to ask */
+        (void)leat_client_dispatch(fix.client, 20);
+    }
+    if (_i == 0) {
+        assign("t", 0);
+    } else {
+        ck_assert_int_eq(fix_send_number(0, 0), LEAT_EAGAIN);
+    }
+    before = fake_broker_count(fix.broker, PROTO_API_METADATA);
+    lt_alloc_fail_after(0);
+    ck_assert_int_eq(event_base_loop(base, EVLOOP_NONBLOCK), 0);
+    lt_alloc_fail_never();
+    while (fake_broker_count(fix.broker, PROTO_API_METADATA) == before) {
+        ck_assert_int_eq(event_base_loop(base, EVLOOP_ONCE), 0);
+        ck_assert_int_lt(now_ms() - begin, 20000);
+    }
+    if (_i == 0) {
+        leat_consumer_free(consumer);
+    }
+    leat_producer_free(fix.producer);
+    leat_client_unref(fix.client);
+    fix.producer = NULL;
+    fix.client = NULL;
+    event_base_free(base);
+}
+END_TEST
+
 static void on_signal(int number)
 {
     (void)number;
@@ -248,6 +286,7 @@ int main(void)
     tcase_add_test(tc, flush_sees_every_callback);
     tcase_add_test(tc, flush_leaves_the_descriptor);
     tcase_add_test(tc, dispatching_threads_are_known);
+    tcase_add_loop_test(tc, missing_memory_is_no_end, 0, 2);
     tcase_add_loop_test(tc, wakeup_ends_a_poll_on_a_base, 0, 2);
     suite_add_tcase(suite, tc);
     return test_main(suite);
