@@ -95,7 +95,11 @@ static void add_property(struct argp_state *state, struct cli *cli, const char *
         leat_conf_visit(show_property, &explain);
         exit(cli_finish(CLI_DONE));
     }
-    if (strchr(arg, '=') == NULL || cli->property_count == CLI_PROPERTIES_MAX) {
+    if (cli->property_count == CLI_PROPERTIES_MAX) {
+        argp_error(state, "-X %s: more than %d settings; -F FILE takes any number", arg,
+                   CLI_PROPERTIES_MAX);
+    }
+    if (strchr(arg, '=') == NULL) {
         argp_error(state, "-X %s: want KEY=VALUE; '-X list' shows the keys", arg);
     }
     cli->properties[cli->property_count++] = arg;

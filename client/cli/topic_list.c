@@ -89,7 +89,8 @@ const struct cli_command cli_topic_list = {
     .doc = "List topics: all but internal ones, or those that are named.",
     .examples = "leat topic list\n"
                 "leat topic list -r 'orders.*' --json\n",
-    .more = "BYTES is what all replicas take on disk, - where the brokers do not tell.",
+    .more = "BYTES is what all replicas take on disk. BYTES and RECORDS are - where the brokers do "
+            "not tell.",
     .options = options,
     .parse = parse,
     .run = run,

@@ -153,6 +153,7 @@ def test_unreachable_is_3():
         (["consume", "t", "-o", "sometimes"], "offset 'sometimes'"),
         (["consume", "t", "-f", "%z"], "no such verb"),
         (["consume", "t", "--grep", "("], "--grep"),
+        (["ping", *["-X", "acks=1"] * 65], "more than 64 settings; -F FILE takes any number"),
         (["cat", ""], "the name of a topic is empty"),
         (["topic", "create", "t", "-p", "x"], "want a number"),
         (["ping", "-X", "no.such.key=1"], "no.such.key"),
