@@ -68,6 +68,7 @@ static void free_nodes(struct lc_node *nodes, size_t count)
 static void free_topic(struct lc_metadata *metadata, struct lc_topic *topic)
 {
     TAILQ_REMOVE(&metadata->topics, topic, link);
+    LT_ASSERT(topic->hh.tbl != NULL && metadata->by_name != NULL); /* it is in both */
     HASH_DEL(metadata->by_name, topic);
     lt_free(topic->partitions);
     lt_free(topic->name);

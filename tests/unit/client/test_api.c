@@ -229,7 +229,7 @@ START_TEST(missing_descriptors_are_told)
     (void)close(next);
     ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
     before = limit.rlim_cur;
-    limit.rlim_cur = (rlim_t)(next + _i);
+    limit.rlim_cur = (rlim_t)next + (rlim_t)_i;
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
     code = leat_client_new(NULL, &client, &err);
     if (_i < 5) {
