@@ -29,6 +29,7 @@ void log_producers_init(struct log_producers *producers, size_t count_max)
 
 static void forget(struct log_producers *producers, struct log_producer *producer)
 {
+    LT_ASSERT(producers->table != NULL && producer->hh.tbl != NULL); /* it is in both */
     HASH_DEL(producers->table, producer);
     TAILQ_REMOVE(&producers->list, producer, link);
     producers->count--;

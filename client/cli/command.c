@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/properties.h"
 
 #define DISTANCE_MAX 3 /* further away is no typing mistake */
@@ -97,6 +98,7 @@ void cli_command_words(int argc, char **argv, int ret_words[2])
 static bool has_noun(const struct cli_command *command, const char *first)
 {
     size_t size = strlen(first);
+    LT_ASSERT(command->name != NULL);
     return strncmp(command->name, first, size) == 0 && command->name[size] == ' ';
 }
 
