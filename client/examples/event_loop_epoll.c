@@ -67,6 +67,8 @@ int main(int argc, char **argv)
         }
         need(leat_client_dispatch(client, 0));
     }
+    /* The last record may be read before its delivery is told. */
+    need(leat_producer_flush(producer, 5000));
     leat_offsets_free(parts);
     leat_record_free(rec);
     leat_consumer_free(consumer);
