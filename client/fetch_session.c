@@ -303,13 +303,17 @@ void lc_session_send(struct lc_session *session, struct lc_broker *broker)
 {
     struct leat_consumer *c = session->c;
     struct making making = {0};
+    unsigned assignments;
     int err;
 
     LT_ASSERT(!session->in_flight);
     session->due = false;
-    if (session->assignments != c->assignments) {
+    (void)pthread_mutex_lock(&c->lock);
+    assignments = c->assignments;
+    (void)pthread_mutex_unlock(&c->lock);
+    if (session->assignments != assignments) {
         begin_anew(session);
-        session->assignments = c->assignments;
+        session->assignments = assignments;
     }
     lt_arena_init(&making.arena, 0);
     err = try_send(session, broker, &making);
