@@ -13,10 +13,10 @@ import subprocess
 import time
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.support.cli import Running, environment, run
+from tests.support.cli import Running, environment, json_lines, run
 from tests.support.leatd import BUILD, Leatd
 
 MS = 1_771_063_923_101  # 2026-02-14T10:12:03.101Z
@@ -76,7 +76,7 @@ def as_json(record):
 
 def read_back(broker, topic):
     """The records by partition, each in the order of its offsets."""
-    rows = [json.loads(line) for line in run(broker.address, "cat", topic, "--json").stdout.splitlines()]
+    rows = json_lines(run(broker.address, "cat", topic, "--json").stdout)
     assert all(row.pop("topic") == topic for row in rows)
     for partition in {row["partition"] for row in rows}:
         offsets = [row["offset"] for row in rows if row["partition"] == partition]
@@ -105,6 +105,7 @@ def copies_exactly(broker, sent):
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(sent=records)
+@example(sent=[(0, 0, "\u0085\u2028".encode(), b"\r\x1e", [("\u0085", b"\n")])])  # what ends a line elsewhere
 def test_consume_into_produce_copies_exactly(broker, sent):
     """Headers with repeated names and null values, null and empty keys and values, bytes of all kinds, times, partitions."""
     copies_exactly(broker, sent)
@@ -142,7 +143,7 @@ def test_binary_format_copies(broker, topic):
 )
 def test_forms_of_input(broker, topic, args, stdin, shown):
     run(broker.address, "produce", topic, *args, stdin=stdin)
-    rows = [json.loads(line) for line in run(broker.address, "cat", topic, "--json").stdout.splitlines()]
+    rows = json_lines(run(broker.address, "cat", topic, "--json").stdout)
     dash = lambda text: "-" if text is None else text
     assert "".join(f"{dash(r['key'])}|{dash(r['value'])} " for r in rows) == shown
 
@@ -283,7 +284,7 @@ def test_filters_and_forms(broker, topic):
     cat = lambda *args: run(broker.address, "cat", topic, *args).stdout
     assert cat("--key", "a") == "one\n" and cat("--grep", "^t") == "two\n" and cat("--header", "x=1") == "one\ntwo\n"
     assert cat("-u") == "one\ntwo\n\n"
-    meta = [json.loads(line) for line in cat("--json", "--meta-only").splitlines()]
+    meta = json_lines(cat("--json", "--meta-only"))
     assert [(m["key_size"], m["value_size"], m["header_count"]) for m in meta] == [(1, 3, 1), (-1, 3, 2), (1, -1, 0)]
     assert "value" not in meta[0] and "  key 1 B  value 3 B  1 headers\n" in cat("--meta-only")
     pretty = cat("--pretty", "-n", "1")

@@ -75,6 +75,11 @@ def _masked(value, mask):
     return value
 
 
+def json_lines(text):
+    """One value per line; str.splitlines() would also end a line at U+0085 or U+2028, which JSON may hold as they are."""
+    return [json.loads(line) for line in text.split("\n") if line]
+
+
 def golden(name, text, mask=(), replace=None):
     """Compare with tests/golden/cli/NAME; LEAT_GOLDEN_WRITE=1 writes it instead.
 
@@ -83,7 +88,7 @@ def golden(name, text, mask=(), replace=None):
     for old, new in (replace or {}).items():
         text = text.replace(old, new)
     if name.endswith(".json"):
-        lines = [json.loads(line) for line in text.splitlines()]
+        lines = json_lines(text)
         text = "".join(json.dumps(_masked(line, set(mask)), indent=1, ensure_ascii=False) + "\n" for line in lines)
     path = GOLDEN / name
     if os.environ.get("LEAT_GOLDEN_WRITE"):
