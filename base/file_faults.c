@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -273,9 +274,20 @@ static int fail_with(int errnum)
     return lt_err_from_errno(errnum);
 }
 
+static void wait_for_exit(int number)
+{
+    (void)number;
+    for (;;) {
+        (void)pause();
+    }
+}
+
+/* Other threads run on while a cut shortens files that they have mapped. Where the power is gone none of them would get
+ * to see that, so one that does waits for the end. */
 _Noreturn static void crash(struct lt_file_faults *faults)
 {
     if (faults->plan.kind == LT_FAULT_CUT) {
+        (void)signal(SIGBUS, wait_for_exit);
         cut_power(faults);
     }
     _exit(LT_FAULT_EXIT);

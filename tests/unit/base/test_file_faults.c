@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -263,6 +264,51 @@ START_TEST(cut_ends_the_process)
 }
 END_TEST
 
+static void *read_for_ever(void *page)
+{
+    const volatile uint8_t *byte = page;
+    while (*byte == 'b') {
+    }
+    return NULL;
+}
+
+/* Runs in a child. The newest change holds the page that is read; many older ones are undone after it. */
+static _Noreturn void cut_under_a_reader(void)
+{
+    enum { OLDER = 2000, PAGE = 4096 };
+    int failed = 0;
+    for (int i = 0; i < OLDER; i++) {
+        failed |= ops->pwrite(ops, fd, "a", 1, 0);
+    }
+    failed |= ops->pwrite(ops, fd, "b", 1, PAGE);
+    int read_fd = open(test_dir_path(&dir, "f"), O_RDONLY | O_CLOEXEC);
+    void *page = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, read_fd, PAGE);
+    pthread_t reader;
+    if (failed != 0 || page == MAP_FAILED ||
+        pthread_create(&reader, NULL, read_for_ever, page) != 0) {
+        _exit(1);
+    }
+    lt_file_faults_plan(faults, &(struct lt_fault_plan){.kind = LT_FAULT_CUT, .at = 0});
+    (void)ops->pwrite(ops, fd, "c", 1, 0);
+    _exit(1);
+}
+
+/* A thread that still reads a map of what the cut takes away does not end the process in its own way. */
+START_TEST(cut_ends_the_process_under_readers_of_maps)
+{
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        cut_under_a_reader();
+    }
+    int status;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert(WIFEXITED(status));
+    ck_assert_int_eq(WEXITSTATUS(status), LT_FAULT_EXIT);
+    ck_assert(file_is("f", ""));
+}
+END_TEST
+
 /* A named point crashes where it is passed, and another name does not. */
 START_TEST(crash_point_crashes_by_name)
 {
@@ -343,6 +389,7 @@ int main(void)
     tcase_add_test(plans, only_call_counts_by_name);
     tcase_add_test(plans, crash_keeps_what_was_written);
     tcase_add_test(plans, cut_ends_the_process);
+    tcase_add_test(plans, cut_ends_the_process_under_readers_of_maps);
     tcase_add_test(plans, crash_point_crashes_by_name);
     tcase_add_test(plans, threads_share_the_records);
     suite_add_tcase(suite, plans);
