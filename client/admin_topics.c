@@ -266,6 +266,14 @@ int leat_add_partitions(struct leat_client *client,
 
 /* ---- what metadata tells ---- */
 
+/* A question to any broker; what is wanted of the answer is `taker`'s. */
+#define METADATA_KIND(taker)                                                                  \
+    {                                                                                         \
+        .api_key = PROTO_API_METADATA, .version_min = METADATA_VERSION_LEAST,                 \
+        .version_max = METADATA_VERSION_NEWEST, .target = LC_TO_ANY, .build = build_metadata, \
+        .take = (taker)                                                                       \
+    }
+
 /* text NULL: all topics; "": none. */
 static int
 build_metadata(struct lc_admin *admin, int16_t version, struct lt_arena *arena, void *request)
@@ -326,12 +334,7 @@ int leat_list_topics(struct leat_client *client,
                      struct leat_result **ret_rows,
                      struct leat_error **reterr)
 {
-    static const struct lc_admin_kind kind = {.api_key = PROTO_API_METADATA,
-                                              .version_min = METADATA_VERSION_LEAST,
-                                              .version_max = METADATA_VERSION_NEWEST,
-                                              .target = LC_TO_ANY,
-                                              .build = build_metadata,
-                                              .take = take_list};
+    static const struct lc_admin_kind kind = METADATA_KIND(take_list);
 
     if (client == NULL || ret_rows == NULL) {
         return bad_argument(reterr, "list topics");
@@ -418,12 +421,7 @@ int leat_describe_topic(struct leat_client *client,
                         struct leat_result **ret_rows,
                         struct leat_error **reterr)
 {
-    static const struct lc_admin_kind kind = {.api_key = PROTO_API_METADATA,
-                                              .version_min = METADATA_VERSION_LEAST,
-                                              .version_max = METADATA_VERSION_NEWEST,
-                                              .target = LC_TO_ANY,
-                                              .build = build_metadata,
-                                              .take = take_topic};
+    static const struct lc_admin_kind kind = METADATA_KIND(take_topic);
     struct lc_admin *admin;
 
     if (client == NULL || ret_rows == NULL || !lc_topic_ok(topic)) {
@@ -478,12 +476,7 @@ int leat_describe_topics(struct leat_client *client,
                          struct leat_result **ret_rows,
                          struct leat_error **reterr)
 {
-    static const struct lc_admin_kind kind = {.api_key = PROTO_API_METADATA,
-                                              .version_min = METADATA_VERSION_LEAST,
-                                              .version_max = METADATA_VERSION_NEWEST,
-                                              .target = LC_TO_ANY,
-                                              .build = build_metadata,
-                                              .take = take_topics};
+    static const struct lc_admin_kind kind = METADATA_KIND(take_topics);
 
     if (client == NULL || ret_rows == NULL) {
         return bad_argument(reterr, "describe topics");
@@ -535,12 +528,7 @@ int leat_describe_cluster(struct leat_client *client,
                           struct leat_result **ret_rows,
                           struct leat_error **reterr)
 {
-    static const struct lc_admin_kind kind = {.api_key = PROTO_API_METADATA,
-                                              .version_min = METADATA_VERSION_LEAST,
-                                              .version_max = METADATA_VERSION_NEWEST,
-                                              .target = LC_TO_ANY,
-                                              .build = build_metadata,
-                                              .take = take_cluster};
+    static const struct lc_admin_kind kind = METADATA_KIND(take_cluster);
     struct lc_admin *admin;
 
     if (client == NULL || ret_rows == NULL) {
