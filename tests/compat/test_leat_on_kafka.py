@@ -4,28 +4,21 @@ Needs a JDK and Maven, or LEAT_ORACLE=HOST:PORT of a Kafka that is up. What is l
 tests/integration/test_records_leatd.py: a server that is killed and comes back, and the settings of leatd.
 """
 
-import os
-import types
 import uuid
 
 import pytest
 
-from tests.compat import kafka
+from tests.compat import oracle
 from tests.integration.test_records import *  # noqa: F403 - the tests themselves
 from tests.integration.test_records import make
 from tests.support.cli import run
 
-pytestmark = pytest.mark.skipif(
-    not (os.environ.get("LEAT_ORACLE") or kafka.available()), reason="no JDK and Maven, and LEAT_ORACLE names no Kafka"
-)
+pytestmark = oracle.needed
 
 
 @pytest.fixture(scope="module")
 def broker():
-    if os.environ.get("LEAT_ORACLE"):
-        yield types.SimpleNamespace(address=os.environ["LEAT_ORACLE"])
-        return
-    with kafka.Broker() as broker:
+    with oracle.running() as broker:
         yield broker
 
 

@@ -6,17 +6,14 @@ and Maven (or LEAT_ORACLE=HOST:PORT of a Kafka that is up); without them it is s
     python3 -m tests.compat.test_oracle_admin LEAT_HOST:PORT KAFKA_HOST:PORT     prints every difference
 """
 
-import os
 import pathlib
 import sys
 import time
 import uuid
 
-import pytest
-
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 
-from tests.compat import kafka  # noqa: E402
+from tests.compat import oracle  # noqa: E402
 from tests.support.codec import Client  # noqa: E402
 from tests.support.leatd import Leatd  # noqa: E402
 from tests.support.wire import Record, build_batch  # noqa: E402
@@ -328,16 +325,10 @@ def compare(leat_address, kafka_address):
     return found
 
 
+@oracle.needed
 def test_answers_are_those_of_kafka():
-    oracle = os.environ.get("LEAT_ORACLE")
-    if oracle is None and not kafka.available():
-        pytest.skip("needs a JDK and Maven to run a Kafka to compare with")
-    with Leatd() as server:
-        if oracle is not None:
-            found = compare(server.address, oracle)
-        else:
-            with kafka.Broker() as broker:
-                found = compare(server.address, broker.address)
+    with Leatd() as server, oracle.running() as broker:
+        found = compare(server.address, broker.address)
     assert not found, "\n".join(found)
 
 

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.support.cli import Running, environment, json_lines, run
+from tests.support.cli import Running, environment, json_lines, run, wait_for
 from tests.support.leatd import BUILD, Leatd
 
 MS = 1_771_063_923_101  # 2026-02-14T10:12:03.101Z
@@ -168,12 +168,6 @@ def test_codecs_acks_and_partitioners(broker, topic, codec):
     fill(broker, topic, lines, "-z", codec, "--acks", acks, "--partitioner", partitioner)
     wait_for(lambda: run(broker.address, "cat", topic).stdout.splitlines() == lines)  # acks=0 says nothing about when
     assert run(broker.address, "cat", topic, "-n", "1", "-f", "%a{compression}").stdout == codec
-
-
-def wait_for(condition):
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
 
 
 def test_progress_says_how_far(broker, topic):

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from tests.support.cli import Running, run
+from tests.support.cli import Running, run, wait_for
 from tests.support.leatd import Leatd
 
 
@@ -41,8 +41,7 @@ def test_a_server_killed_in_the_middle(server):
 
         feeder = threading.Thread(target=feed)
         feeder.start()
-        while not run(server.address, "cat", "t", "-n", "1").stdout:
-            pass
+        wait_for(lambda: run(server.address, "cat", "t", "-n", "1").stdout)
         server.kill()
         assert running.process.wait(timeout=30) == 1
         stop.set()
@@ -66,8 +65,7 @@ def test_a_server_that_comes_back_costs_nothing(server):
     with Running(server.address, "produce", "t") as running:
         running.process.stdin.write("first\n")
         running.process.stdin.flush()
-        while not run(server.address, "cat", "t").stdout:
-            pass
+        wait_for(lambda: run(server.address, "cat", "t").stdout)
         server.kill()
         running.process.stdin.write("second\n")
         running.process.stdin.close()
@@ -86,8 +84,7 @@ def test_who_waits_for_a_server_is_told(server, command):
         if command == "produce":
             running.process.stdin.write("second\n")
             running.process.stdin.flush()
-            while run(server.address, "cat", "t").stdout != "first\nsecond\n":
-                pass
+            wait_for(lambda: run(server.address, "cat", "t").stdout == "first\nsecond\n")
             server.kill()
             running.process.stdin.write("third\n")
             running.process.stdin.flush()
@@ -112,8 +109,7 @@ def test_a_server_that_is_gone_before_the_first_line(server):
     with Running(server.address, "produce", "t", "--timeout", "1s") as running:
         running.process.stdin.write("x\n")
         running.process.stdin.flush()
-        while not run(server.address, "cat", "t").stdout:
-            pass
+        wait_for(lambda: run(server.address, "cat", "t").stdout)
         server.kill()
         running.process.stdin.write("a\nb\n")
         status, _, err = running.end()
@@ -127,8 +123,7 @@ def test_ctrl_c_while_the_server_is_gone(server):
     with Running(server.address, "produce", "t") as running:
         running.process.stdin.write("x\n")
         running.process.stdin.flush()
-        while not run(server.address, "cat", "t").stdout:
-            pass
+        wait_for(lambda: run(server.address, "cat", "t").stdout)
         server.kill()
         running.process.stdin.write("a\n")
         running.process.stdin.flush()

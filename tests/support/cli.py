@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 
 from tests.support.leatd import BUILD, TOP
 
@@ -73,6 +74,12 @@ def _masked(value, mask):
     if isinstance(value, list):
         return [_masked(v, mask) for v in value]
     return value
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
 
 
 def json_lines(text):
