@@ -20,7 +20,7 @@ import sys
 import tempfile
 import threading
 
-from tests.support.cli import environment, run
+from tests.support.cli import environment, run, wait_for
 from tests.support.leatd import BUILD, TOP, Leatd
 
 GOLDEN = TOP / "tests" / "golden" / "cli" / "mistakes.txt"
@@ -152,10 +152,9 @@ def full_disk(book):
     with Leatd(program="tests/crash/leatd_faults", environ={"FAULT_CALL": "fallocate", "FAULT_ERRNO": str(errno.ENOSPC)}) as server:
         run(server.address, "topic", "create", "orders")
         os.kill(server.pid, signal.SIGUSR1)
-        while run(server.address, "produce", "orders", "-X", "delivery.timeout.ms=1s", "-X", "request.timeout.ms=500", "-X", "linger.ms=0", stdin="x\n", status=None).returncode == 0:
-            pass
-        book.leat("the server's disk is full", "produce", "orders", "-b", server.address, "-X", "delivery.timeout.ms=1000",
-                  "-X", "request.timeout.ms=500", "-X", "linger.ms=0", stdin="x\n")
+        hasty = ["-X", "delivery.timeout.ms=1000", "-X", "request.timeout.ms=500", "-X", "linger.ms=0"]
+        wait_for(lambda: run(server.address, "produce", "orders", *hasty, stdin="x\n", status=None).returncode != 0)
+        book.leat("the server's disk is full", "produce", "orders", "-b", server.address, *hasty, stdin="x\n")
 
 
 def pipe(book, server):
